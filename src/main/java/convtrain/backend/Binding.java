@@ -1,0 +1,29 @@
+package convtrain.backend;
+
+import java.util.List;
+import java.util.Map;
+
+/**
+ * The memory of one op. Activations and their gradients are fp32 in [N, H, W, C] order.
+ *
+ * @param x inputs
+ * @param y output
+ * @param dx gradients of the inputs; null where nobody needs one (the network's input), empty when
+ *     the plan has no backward pass
+ * @param dy gradient of the output; null when the plan has no backward pass
+ * @param parameters the layer's tensors by their name within the layer ({@code weight}), laid out
+ *     as {@link OpFactory#parameterLayout} said
+ * @param gradients their gradients, same names and layout; trained ones only, empty without
+ *     backward
+ * @param saved {@link Op.Needs#savedBytes}, or null if none
+ * @param scratch {@link Op.Needs#scratchBytes} or more, or null if none
+ */
+public record Binding(
+    List<DeviceBuffer> x,
+    DeviceBuffer y,
+    List<DeviceBuffer> dx,
+    DeviceBuffer dy,
+    Map<String, DeviceBuffer> parameters,
+    Map<String, DeviceBuffer> gradients,
+    DeviceBuffer saved,
+    DeviceBuffer scratch) {}

@@ -1,0 +1,101 @@
+package convtrain.backend;
+
+import convtrain.graph.LayerSpec;
+import convtrain.graph.Node;
+import convtrain.graph.OptimizerSpec;
+import convtrain.graph.ParameterSpec;
+import convtrain.graph.Shape;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Makes the ops of one plan, for one batch size. One method per layer type comes from {@link
+ * LayerSpec.Visitor}; the rest of a step (staging, loss, update) are ops too.
+ */
+public interface OpFactory extends LayerSpec.Visitor<Op, OpFactory.Context> {
+  /**
+   * What an op is made for.
+   *
+   * @param node the layer with its shapes
+   * @param fused layers that follow it and that this op also computes; accepted by {@link #fuses}
+   * @param needsInputGradient per input, whether its gradient is wanted
+   * @param layouts storage of each of its tensors, by name within the layer
+   * @param random seed and step of the run, for dropout
+   */
+  record Context(
+      Node node,
+      List<LayerSpec> fused,
+      List<Boolean> needsInputGradient,
+      Map<String, ParameterLayout> layouts,
+      RandomState random) {}
+
+  /**
+   * Where random masks come from.
+   *
+   * @param seed the run's seed
+   * @param clock the run's step state, see {@link StepClock}
+   */
+  record RandomState(long seed, DeviceBuffer clock) {}
+
+  /**
+   * One batch in host memory, filled before a step and read by it.
+   *
+   * @param images bytes [N, C, H, W]
+   * @param labels one int per sample, the class
+   */
+  record HostBatch(ByteBuffer images, ByteBuffer labels) {}
+
+  /**
+   * What turns bytes into the network's input: {@code x = (byte / 255 - mean[c]) / std[c]}.
+   *
+   * @param image shape of a sample
+   * @param mean per channel
+   * @param std per channel
+   */
+  record Normalization(Shape image, float[] mean, float[] std) {}
+
+  /** How the tensor is stored so that this backend's ops read it fastest. */
+  ParameterLayout parameterLayout(Node node, ParameterSpec parameter);
+
+  /** Whether the op of {@code node} can also compute {@code next}, given what it already fused. */
+  boolean fuses(Node node, List<LayerSpec> fused, LayerSpec next);
+
+  /** Batch bytes to normalised [N, H, W, C] floats and device labels (forward only). */
+  Op stage(HostBatch host, Normalization normalization, DeviceBuffer x, DeviceBuffer labels);
+
+  /**
+   * Mean softmax cross-entropy over the batch and, if {@code dLogits} is not null, its gradient
+   * {@code (softmax - onehot) / N}; adds to the metrics (see {@link StepMetrics}). Forward only.
+   *
+   * @param logits [N, classes]
+   * @param labels [N] ints
+   */
+  Op crossEntropy(
+      int classes,
+      DeviceBuffer logits,
+      DeviceBuffer labels,
+      DeviceBuffer dLogits,
+      DeviceBuffer metrics,
+      DeviceBuffer clock);
+
+  /** total = sum of the parts, for a tensor that several layers read (forward only). */
+  Op sum(List<DeviceBuffer> parts, DeviceBuffer total);
+
+  /**
+   * One optimizer step over the flat buffers, then the clock advances (forward only).
+   *
+   * @param parameters trained values; floats
+   * @param gradients of the same size and order
+   * @param state {@link OptimizerSpec#stateSlots} times that size, slot after slot; starts at zero
+   * @param schedule two floats per step of the run: learning rate, momentum (or beta1)
+   * @param clock the run's step state
+   */
+  Op update(
+      OptimizerSpec optimizer,
+      DeviceBuffer parameters,
+      DeviceBuffer gradients,
+      DeviceBuffer state,
+      DeviceBuffer schedule,
+      DeviceBuffer clock);
+}

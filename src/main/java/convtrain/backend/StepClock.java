@@ -1,0 +1,25 @@
+package convtrain.backend;
+
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * The run's step counter in device memory, one 64-bit integer: 0 at the first step, advanced by the
+ * update. Ops read it there, so that a captured step needs nothing from the host.
+ */
+public final class StepClock {
+  public static final int BYTES = 8;
+
+  private StepClock() {}
+
+  public static long read(DeviceBuffer clock) {
+    ByteBuffer bytes = ByteBuffer.allocateDirect(BYTES).order(ByteOrder.nativeOrder());
+    clock.read(0, bytes);
+    return bytes.getLong(0);
+  }
+
+  public static void write(DeviceBuffer clock, long step) {
+    ByteBuffer bytes = ByteBuffer.allocateDirect(BYTES).order(ByteOrder.nativeOrder());
+    clock.write(0, bytes.putLong(0, step));
+  }
+}
