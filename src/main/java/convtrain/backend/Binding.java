@@ -8,9 +8,8 @@ import java.util.Map;
  *
  * @param x inputs
  * @param y output
- * @param dx gradients of the inputs; null where nobody needs one (the network's input), empty when
- *     the plan has no backward pass
- * @param dy gradient of the output; null when the plan has no backward pass
+ * @param dx gradients of the inputs; null where nobody needs one (the network's input)
+ * @param dy gradient of the output; null when this op's backward pass is never run
  * @param parameters the layer's tensors by their name within the layer ({@code weight}), laid out
  *     as {@link OpFactory#parameterLayout} said
  * @param gradients their gradients, same names and layout; trained ones only, empty without

@@ -34,8 +34,13 @@ public interface Op extends AutoCloseable {
     return Reads.INPUT;
   }
 
-  /** Whether y may share x's memory, and dx dy's. */
-  default boolean inPlace() {
+  /** Whether y may be written over x. */
+  default boolean forwardInPlace() {
+    return false;
+  }
+
+  /** Whether dx may be written over dy. */
+  default boolean backwardInPlace() {
     return false;
   }
 
@@ -45,7 +50,10 @@ public interface Op extends AutoCloseable {
   /** Enqueues y = f(x). */
   void forward();
 
-  /** Enqueues dx and the parameter gradients from dy; each is overwritten, not added to. */
+  /**
+   * Enqueues dx and the parameter gradients from dy; each is overwritten, not added to. dy is this
+   * op's alone and may be spoilt.
+   */
   void backward();
 
   /** What runs: the library's implementation, for profiles and for tests ({@code brg:avx512}). */

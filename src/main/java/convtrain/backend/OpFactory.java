@@ -25,7 +25,7 @@ public interface OpFactory extends LayerSpec.Visitor<Op, OpFactory.Context> {
    */
   record Context(
       Node node,
-      List<LayerSpec> fused,
+      List<Node> fused,
       List<Boolean> needsInputGradient,
       Map<String, ParameterLayout> layouts,
       RandomState random) {}
@@ -59,7 +59,7 @@ public interface OpFactory extends LayerSpec.Visitor<Op, OpFactory.Context> {
   ParameterLayout parameterLayout(Node node, ParameterSpec parameter);
 
   /** Whether the op of {@code node} can also compute {@code next}, given what it already fused. */
-  boolean fuses(Node node, List<LayerSpec> fused, LayerSpec next);
+  boolean fuses(Node node, List<Node> fused, Node next);
 
   /** Batch bytes to normalised [N, H, W, C] floats and device labels (forward only). */
   Op stage(HostBatch host, Normalization normalization, DeviceBuffer x, DeviceBuffer labels);

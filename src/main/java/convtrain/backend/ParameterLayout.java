@@ -4,7 +4,7 @@ package convtrain.backend;
  * How a backend stores one parameter tensor: its size, and the way to and from PyTorch's row-major
  * order. A storage may be larger than the tensor; what pads it starts at zero and stays zero.
  */
-public interface ParameterLayout {
+public interface ParameterLayout extends AutoCloseable {
   /** Size in storage, a multiple of 4 bytes. */
   long bytes();
 
@@ -21,4 +21,8 @@ public interface ParameterLayout {
    * @param rowMajor receives the values in PyTorch's order
    */
   void read(DeviceBuffer from, float[] rowMajor);
+
+  /** Releases the library's descriptors, if there are any. */
+  @Override
+  default void close() {}
 }

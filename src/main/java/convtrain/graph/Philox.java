@@ -14,7 +14,8 @@ public final class Philox {
     INIT,
     SHUFFLE,
     SPLIT,
-    DROPOUT
+    DROPOUT,
+    DROPOUT_TIE
   }
 
   private static final long M0 = 0xD2511F53L;
@@ -100,7 +101,8 @@ public final class Philox {
     block(seed, (int) index, (int) (index >>> 32), stream, purpose, block);
   }
 
-  private static double unit(int high, int low) {
+  /** 53 bits of two words as a number in [0, 1). */
+  public static double unit(int high, int low) {
     return ((high & 0xFFFFFFFFL) << 21 | low >>> 11) * TWO_POW_MINUS_53;
   }
 }

@@ -1,0 +1,79 @@
+package convtrain.backend.cpu;
+
+import convtrain.backend.Backend;
+import convtrain.backend.DeviceBuffer;
+import convtrain.backend.OpFactory;
+import convtrain.backend.cpu.dnnl.CpuBuffer;
+import convtrain.backend.cpu.dnnl.Dnnl;
+import convtrain.backend.cpu.dnnl.Owned;
+import convtrain.backend.cpu.dnnl.Workers;
+import convtrain.backend.cpu.op.CpuOps;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+
+/**
+ * Trains on the processor's cores through oneDNN.
+ *
+ * <p>oneDNN's own threads are OpenMP's: their number is fixed by {@code OMP_NUM_THREADS} before the
+ * JVM starts (the launcher sets it); {@code threads} here is that of our own passes.
+ */
+public final class CpuBackend implements Backend {
+  /** Finds the backend for ServiceLoader. */
+  public static final class Provider implements Backend.Provider {
+    @Override
+    public String name() {
+      return "cpu";
+    }
+
+    @Override
+    public Backend open(int threads) {
+      return new CpuBackend(threads > 0 ? threads : Runtime.getRuntime().availableProcessors());
+    }
+  }
+
+  private final Owned owned = new Owned();
+  private final Dnnl dnnl;
+  private final Workers workers;
+  private final int threads;
+
+  public CpuBackend(int threads) {
+    this.threads = threads;
+    dnnl = owned.add(new Dnnl());
+    workers = owned.add(new Workers(threads));
+  }
+
+  @Override
+  public String name() {
+    return "cpu";
+  }
+
+  @Override
+  public String description() {
+    return "CPU, %d threads, %s".formatted(threads, Dnnl.version());
+  }
+
+  @Override
+  public DeviceBuffer allocate(long bytes) {
+    return CpuBuffer.allocate(bytes);
+  }
+
+  @Override
+  public ByteBuffer hostBuffer(int bytes) {
+    return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
+  }
+
+  @Override
+  public OpFactory ops(int batchSize, boolean training) {
+    return new CpuOps(dnnl, workers, threads, batchSize, training);
+  }
+
+  @Override
+  public void synchronize() {
+    dnnl.stream()._wait();
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}

@@ -1,0 +1,126 @@
+package convtrain.backend.cpu.dnnl;
+
+import convtrain.backend.DeviceBuffer;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
+import java.nio.ShortBuffer;
+import org.bytedeco.javacpp.BytePointer;
+import org.bytedeco.javacpp.Pointer;
+
+/** Host memory outside the Java heap: a 64-byte aligned, zeroed allocation, or a slice of one. */
+public final class CpuBuffer implements DeviceBuffer {
+  private static final int ALIGNMENT = 64;
+
+  /** The allocation that slices share. */
+  private static final class Allocation {
+    private Pointer raw;
+
+    Allocation(long bytes) {
+      raw = Pointer.calloc(1, bytes + ALIGNMENT);
+      if (raw == null || raw.isNull()) {
+        throw new OutOfMemoryError("no " + bytes + " bytes of memory outside the Java heap");
+      }
+    }
+
+    Pointer raw() {
+      if (raw == null) {
+        throw new IllegalStateException("this memory was released");
+      }
+      return raw;
+    }
+  }
+
+  private final Allocation allocation;
+  private final boolean owner;
+  private final long address;
+  private final long bytes;
+
+  private CpuBuffer(Allocation allocation, boolean owner, long address, long bytes) {
+    this.allocation = allocation;
+    this.owner = owner;
+    this.address = address;
+    this.bytes = bytes;
+  }
+
+  /** New zeroed memory. */
+  public static CpuBuffer allocate(long bytes) {
+    Allocation allocation = new Allocation(bytes);
+    long aligned = (allocation.raw().address() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return new CpuBuffer(allocation, true, aligned, bytes);
+  }
+
+  @Override
+  public long bytes() {
+    return bytes;
+  }
+
+  @Override
+  public CpuBuffer slice(long offsetBytes, long sliceBytes) {
+    check(offsetBytes, sliceBytes);
+    return new CpuBuffer(allocation, false, address + offsetBytes, sliceBytes);
+  }
+
+  @Override
+  public void write(long offsetBytes, ByteBuffer from) {
+    int count = from.remaining();
+    check(offsetBytes, count);
+    view(offsetBytes, count).put(from.duplicate());
+  }
+
+  @Override
+  public void read(long offsetBytes, ByteBuffer into) {
+    int count = into.remaining();
+    check(offsetBytes, count);
+    into.duplicate().put(view(offsetBytes, count));
+  }
+
+  /** This memory as bytes, in native order; at most 2 GiB. */
+  public ByteBuffer asBytes() {
+    return view(0, Math.toIntExact(bytes));
+  }
+
+  /** This memory as floats. */
+  public FloatBuffer asFloats() {
+    return asBytes().asFloatBuffer();
+  }
+
+  /** This memory as 16-bit integers. */
+  public ShortBuffer asShorts() {
+    return asBytes().asShortBuffer();
+  }
+
+  /** Where it starts, for oneDNN. */
+  Pointer pointer() {
+    allocation.raw();
+    return new BytePointer() {
+      BytePointer at(long start) {
+        address = start;
+        limit = bytes;
+        capacity = bytes;
+        return this;
+      }
+    }.at(address);
+  }
+
+  @Override
+  public void close() {
+    if (owner && allocation.raw != null) {
+      Pointer.free(allocation.raw);
+      allocation.raw = null;
+    }
+  }
+
+  private void check(long offsetBytes, long count) {
+    allocation.raw();
+    if (offsetBytes < 0 || count < 0 || offsetBytes > bytes - count) {
+      throw new IndexOutOfBoundsException(
+          "bytes %d to %d of a buffer of %d".formatted(offsetBytes, offsetBytes + count, bytes));
+    }
+  }
+
+  private ByteBuffer view(long offsetBytes, int count) {
+    Pointer here = slice(offsetBytes, count).pointer();
+    return here.asByteBuffer().order(ByteOrder.nativeOrder());
+  }
+}

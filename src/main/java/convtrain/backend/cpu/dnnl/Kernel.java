@@ -1,0 +1,73 @@
+package convtrain.backend.cpu.dnnl;
+
+import convtrain.backend.DeviceBuffer;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import org.bytedeco.dnnl.IntMemoryMap;
+import org.bytedeco.dnnl.memory;
+import org.bytedeco.dnnl.primitive;
+import org.bytedeco.dnnl.primitive_desc_base;
+import org.bytedeco.javacpp.BytePointer;
+
+/**
+ * One oneDNN primitive with its arguments: declared when made, tied to memory once, then only
+ * executed.
+ */
+public final class Kernel implements AutoCloseable {
+  private final Owned owned = new Owned();
+  private final Dnnl dnnl;
+  private final primitive primitive;
+  private final String implementation;
+  private final long scratchBytes;
+  private final memory.desc scratchDesc;
+  private final Map<Integer, memory> arguments = new LinkedHashMap<>();
+  private IntMemoryMap map;
+
+  /** Takes ownership of both. */
+  public Kernel(Dnnl dnnl, primitive_desc_base desc, primitive primitive) {
+    this.dnnl = dnnl;
+    owned.add(desc);
+    this.primitive = owned.add(primitive);
+    try (BytePointer info = desc.impl_info_str()) {
+      implementation = info.getString();
+    }
+    scratchDesc = owned.add(desc.scratchpad_desc());
+    scratchBytes = scratchDesc.get_size();
+  }
+
+  /** The implementation oneDNN chose: {@code brg_conv_fwd:avx512_core}. */
+  public String implementation() {
+    return implementation;
+  }
+
+  /** Scratch memory that one execution needs. */
+  public long scratchBytes() {
+    return scratchBytes;
+  }
+
+  /** Ties one argument ({@code DNNL_ARG_*}) to memory. */
+  public Kernel with(int argument, memory.desc desc, DeviceBuffer buffer) {
+    memory tied = owned.add(dnnl.memory(desc, buffer));
+    arguments.put(argument, tied);
+    return this;
+  }
+
+  /** Ends the list of arguments; {@code scratch} may be null if none is needed. */
+  public void ready(DeviceBuffer scratch) {
+    if (scratchBytes > 0) {
+      with(org.bytedeco.dnnl.global.dnnl.DNNL_ARG_SCRATCHPAD, scratchDesc, scratch);
+    }
+    map = owned.add(new IntMemoryMap());
+    arguments.forEach(map::put);
+  }
+
+  /** Runs it on the stream. */
+  public void execute() {
+    primitive.execute(dnnl.stream(), map);
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}

@@ -1,0 +1,284 @@
+package convtrain.backend.cpu.op;
+
+import static org.bytedeco.dnnl.global.dnnl.*;
+
+import convtrain.backend.Binding;
+import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Op;
+import convtrain.backend.OpFactory.Context;
+import convtrain.backend.cpu.dnnl.Dnnl;
+import convtrain.backend.cpu.dnnl.Kernel;
+import convtrain.backend.cpu.dnnl.Owned;
+import convtrain.graph.LayerSpec;
+import convtrain.graph.Node;
+import convtrain.graph.Shape;
+import java.nio.FloatBuffer;
+import java.util.List;
+import org.bytedeco.dnnl.batch_normalization_backward;
+import org.bytedeco.dnnl.batch_normalization_forward;
+import org.bytedeco.dnnl.memory;
+
+/**
+ * Batch norm over N, H, W per channel, with a ReLU and a dropout behind it where the graph has
+ * them: x, y [N, C, H, W], weight, bias, running_mean, running_var [C].
+ *
+ * <p>The ReLU is oneDNN's own fusion. Dropout's factor s = 1 / (1 - p) goes into weight and bias,
+ * since s relu(v) = relu(s v) and v is linear in both; so the only pass that dropout adds is
+ * zeroing what falls. Going back, oneDNN's weight and bias gradients are those of the scaled
+ * values: times s.
+ *
+ * <p>Saved memory: mean [C], variance [C], scaled weight [C], scaled bias [C] (each 64-byte
+ * aligned), then oneDNN's workspace.
+ */
+final class BatchNormOp implements Op {
+  private final Owned owned = new Owned();
+  private final boolean training;
+  private final boolean affine;
+  private final float momentum;
+  private final float unbiased;
+  private final int channels;
+  private final float scale;
+  private final DropoutMasks.Mask mask;
+  private final Kernel forward;
+  private final Kernel backward;
+  private final memory.desc x;
+  private final memory.desc perChannel;
+  private final memory.desc workspace;
+
+  private FloatBuffer weight;
+  private FloatBuffer bias;
+  private FloatBuffer weightGradient;
+  private FloatBuffer biasGradient;
+  private FloatBuffer scaledWeight;
+  private FloatBuffer scaledBias;
+  private FloatBuffer mean;
+  private FloatBuffer variance;
+  private FloatBuffer runningMean;
+  private FloatBuffer runningVar;
+  private FloatBuffer y;
+  private FloatBuffer dy;
+
+  BatchNormOp(
+      Dnnl dnnl,
+      int batch,
+      boolean training,
+      LayerSpec.BatchNorm2d spec,
+      Context context,
+      DropoutMasks masks) {
+    this.training = training;
+    Shape shape = context.node().out();
+    long count = (long) batch * shape.height() * shape.width();
+    affine = spec.affine();
+    momentum = spec.momentum().floatValue();
+    unbiased = (float) count / Math.max(1, count - 1);
+    channels = shape.channels();
+    LayerSpec.Dropout dropout = training ? dropoutOf(context.fused()) : null;
+    scale = dropout == null ? 1 : DropoutMasks.scale(dropout.p());
+    mask =
+        dropout == null
+            ? null
+            : masks.add(
+                context.random(),
+                context.fused().get(context.fused().size() - 1).index(),
+                dropout.p(),
+                Math.multiplyExact(batch, shape.elements()));
+    x = owned.add(Dnnl.activation(batch, shape));
+    perChannel = owned.add(Dnnl.vector(channels));
+
+    boolean relu = context.fused().stream().anyMatch(n -> n.spec() instanceof LayerSpec.Relu);
+    int flags =
+        (affine ? dnnl_use_scale | dnnl_use_shift : 0)
+            | (relu ? dnnl_fuse_norm_relu : 0)
+            | (training ? 0 : dnnl_use_global_stats);
+    int kind = training ? dnnl_forward_training : dnnl_forward_inference;
+    float eps = spec.eps().floatValue();
+    var desc =
+        new batch_normalization_forward.primitive_desc(
+            dnnl.engine(), kind, x, x, eps, flags, dnnl.attributes(), false);
+    workspace = owned.add(desc.workspace_desc());
+    forward = owned.add(new Kernel(dnnl, desc, new batch_normalization_forward(desc)));
+    backward = training ? owned.add(backward(dnnl, eps, flags, desc)) : null;
+  }
+
+  private Kernel backward(
+      Dnnl dnnl, float eps, int flags, batch_normalization_forward.primitive_desc hint) {
+    int kind = affine ? dnnl_backward : dnnl_backward_data;
+    var desc =
+        new batch_normalization_backward.primitive_desc(
+            dnnl.engine(), kind, x, x, x, eps, flags, hint, dnnl.attributes(), false);
+    return new Kernel(dnnl, desc, new batch_normalization_backward(desc));
+  }
+
+  /** Whether {@code next} can join a batch norm that already took {@code fused}. */
+  static boolean fuses(LayerSpec.BatchNorm2d spec, List<Node> fused, LayerSpec next) {
+    boolean last = dropoutOf(fused) != null;
+    return !last
+        && (next instanceof LayerSpec.Relu && fused.isEmpty()
+            || next instanceof LayerSpec.Dropout && spec.affine());
+  }
+
+  private static LayerSpec.Dropout dropoutOf(List<Node> fused) {
+    return fused.stream()
+        .map(Node::spec)
+        .filter(LayerSpec.Dropout.class::isInstance)
+        .map(LayerSpec.Dropout.class::cast)
+        .findFirst()
+        .orElse(null);
+  }
+
+  @Override
+  public Needs needs() {
+    long scratch = forward.scratchBytes();
+    return training
+        ? new Needs(
+            4 * vectorBytes() + workspace.get_size(), Math.max(scratch, backward.scratchBytes()))
+        : new Needs(workspace.get_size(), scratch);
+  }
+
+  private long vectorBytes() {
+    return (channels * (long) Float.BYTES + 63) / 64 * 64;
+  }
+
+  @Override
+  public boolean backwardInPlace() {
+    return true;
+  }
+
+  @Override
+  public void bind(Binding b) {
+    runningMean = DropoutMasks.floats(b.parameters().get("running_mean"));
+    runningVar = DropoutMasks.floats(b.parameters().get("running_var"));
+    forward.with(DNNL_ARG_SRC, x, b.x().get(0)).with(DNNL_ARG_DST, x, b.y());
+    if (training) {
+      bindTraining(b);
+    } else {
+      forward
+          .with(DNNL_ARG_MEAN, perChannel, b.parameters().get("running_mean"))
+          .with(DNNL_ARG_VARIANCE, perChannel, b.parameters().get("running_var"));
+      bindAffine(forward, b.parameters().get("weight"), b.parameters().get("bias"));
+      bindWorkspace(forward, b.saved(), 0);
+    }
+    forward.ready(b.scratch());
+  }
+
+  private void bindTraining(Binding b) {
+    DeviceBuffer savedMean = savedVector(b, 0);
+    DeviceBuffer savedVariance = savedVector(b, 1);
+    mean = DropoutMasks.floats(savedMean);
+    variance = DropoutMasks.floats(savedVariance);
+    y = DropoutMasks.floats(b.y());
+    DeviceBuffer usedWeight = b.parameters().get("weight");
+    DeviceBuffer usedBias = b.parameters().get("bias");
+    if (mask != null) {
+      weight = DropoutMasks.floats(usedWeight);
+      bias = DropoutMasks.floats(usedBias);
+      usedWeight = savedVector(b, 2);
+      usedBias = savedVector(b, 3);
+      scaledWeight = DropoutMasks.floats(usedWeight);
+      scaledBias = DropoutMasks.floats(usedBias);
+      weightGradient = DropoutMasks.floats(b.gradients().get("weight"));
+      biasGradient = DropoutMasks.floats(b.gradients().get("bias"));
+    }
+    forward
+        .with(DNNL_ARG_MEAN, perChannel, savedMean)
+        .with(DNNL_ARG_VARIANCE, perChannel, savedVariance);
+    bindAffine(forward, usedWeight, usedBias);
+    bindWorkspace(forward, b.saved(), 4 * vectorBytes());
+    if (b.dy() != null) {
+      bindBackward(b, savedMean, savedVariance, usedWeight, usedBias);
+    }
+  }
+
+  private void bindBackward(
+      Binding b,
+      DeviceBuffer savedMean,
+      DeviceBuffer savedVariance,
+      DeviceBuffer usedWeight,
+      DeviceBuffer usedBias) {
+    dy = DropoutMasks.floats(b.dy());
+    DeviceBuffer dx = b.dx().get(0) == null ? b.dy() : b.dx().get(0);
+    backward
+        .with(DNNL_ARG_SRC, x, b.x().get(0))
+        .with(DNNL_ARG_MEAN, perChannel, savedMean)
+        .with(DNNL_ARG_VARIANCE, perChannel, savedVariance)
+        .with(DNNL_ARG_DIFF_DST, x, b.dy())
+        .with(DNNL_ARG_DIFF_SRC, x, dx);
+    bindAffine(backward, usedWeight, usedBias);
+    if (affine) {
+      backward
+          .with(DNNL_ARG_DIFF_SCALE, perChannel, b.gradients().get("weight"))
+          .with(DNNL_ARG_DIFF_SHIFT, perChannel, b.gradients().get("bias"));
+    }
+    bindWorkspace(backward, b.saved(), 4 * vectorBytes());
+    backward.ready(b.scratch());
+  }
+
+  private DeviceBuffer savedVector(Binding b, int index) {
+    return b.saved().slice(index * vectorBytes(), vectorBytes());
+  }
+
+  private void bindAffine(Kernel kernel, DeviceBuffer usedWeight, DeviceBuffer usedBias) {
+    if (affine) {
+      kernel
+          .with(DNNL_ARG_SCALE, perChannel, usedWeight)
+          .with(DNNL_ARG_SHIFT, perChannel, usedBias);
+    }
+  }
+
+  private void bindWorkspace(Kernel kernel, DeviceBuffer saved, long offset) {
+    if (workspace.get_size() > 0) {
+      kernel.with(DNNL_ARG_WORKSPACE, workspace, saved.slice(offset, workspace.get_size()));
+    }
+  }
+
+  @Override
+  public void forward() {
+    if (mask != null) {
+      multiply(weight, scale, scaledWeight);
+      multiply(bias, scale, scaledBias);
+    }
+    forward.execute();
+    if (training) {
+      updateRunning();
+    }
+    if (mask != null) {
+      mask.zero(y);
+    }
+  }
+
+  @Override
+  public void backward() {
+    if (mask != null) {
+      mask.zero(dy);
+    }
+    backward.execute();
+    if (mask != null) {
+      multiply(weightGradient, scale, weightGradient);
+      multiply(biasGradient, scale, biasGradient);
+    }
+  }
+
+  /** running = (1 - momentum) running + momentum batch; the variance is unbiased (PyTorch). */
+  private void updateRunning() {
+    for (int c = 0; c < channels; c++) {
+      runningMean.put(c, (1 - momentum) * runningMean.get(c) + momentum * mean.get(c));
+      runningVar.put(c, (1 - momentum) * runningVar.get(c) + momentum * unbiased * variance.get(c));
+    }
+  }
+
+  private void multiply(FloatBuffer from, float factor, FloatBuffer to) {
+    for (int c = 0; c < channels; c++) {
+      to.put(c, factor * from.get(c));
+    }
+  }
+
+  @Override
+  public String implementation() {
+    return forward.implementation() + (backward == null ? "" : " | " + backward.implementation());
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}

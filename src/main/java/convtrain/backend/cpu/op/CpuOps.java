@@ -1,0 +1,166 @@
+package convtrain.backend.cpu.op;
+
+import convtrain.backend.Binding;
+import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Op;
+import convtrain.backend.OpFactory;
+import convtrain.backend.ParameterLayout;
+import convtrain.backend.cpu.dnnl.Dnnl;
+import convtrain.backend.cpu.dnnl.PlainLayout;
+import convtrain.backend.cpu.dnnl.Workers;
+import convtrain.graph.LayerSpec;
+import convtrain.graph.Node;
+import convtrain.graph.OptimizerSpec;
+import convtrain.graph.Padding;
+import convtrain.graph.Pair;
+import convtrain.graph.ParameterSpec;
+import convtrain.graph.Shape;
+import convtrain.graph.Window2d;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+
+/** The ops of one plan on the CPU: which class computes which layer. */
+public final class CpuOps implements OpFactory {
+  private final Dnnl dnnl;
+  private final Workers workers;
+  private final int threads;
+  private final int batch;
+  private final boolean training;
+  private final DropoutMasks masks;
+
+  public CpuOps(Dnnl dnnl, Workers workers, int threads, int batch, boolean training) {
+    this.dnnl = dnnl;
+    this.workers = workers;
+    this.threads = threads;
+    this.batch = batch;
+    this.training = training;
+    this.masks = new DropoutMasks(workers);
+  }
+
+  @Override
+  public ParameterLayout parameterLayout(Node node, ParameterSpec parameter) {
+    if (parameter.name().equals("weight")) {
+      if (node.spec() instanceof LayerSpec.Conv2d conv) {
+        return ConvOp.weightLayout(dnnl, batch, conv, node);
+      }
+      if (node.spec() instanceof LayerSpec.Linear linear) {
+        return LinearOp.weightLayout(dnnl, batch, linear, node);
+      }
+    }
+    return new PlainLayout(parameter.elements());
+  }
+
+  @Override
+  public boolean fuses(Node node, List<Node> fused, Node next) {
+    return node.spec() instanceof LayerSpec.BatchNorm2d norm
+        && BatchNormOp.fuses(norm, fused, next.spec());
+  }
+
+  @Override
+  public Op conv2d(LayerSpec.Conv2d spec, Context context) {
+    return new ConvOp(dnnl, batch, training, spec, context);
+  }
+
+  @Override
+  public Op linear(LayerSpec.Linear spec, Context context) {
+    return new LinearOp(dnnl, batch, training, spec, context);
+  }
+
+  @Override
+  public Op batchNorm2d(LayerSpec.BatchNorm2d spec, Context context) {
+    return new BatchNormOp(dnnl, batch, training, spec, context, masks);
+  }
+
+  @Override
+  public Op maxPool2d(LayerSpec.MaxPool2d spec, Context context) {
+    return pool(PoolOp.Kind.MAX, spec.window(context.node().in().get(0)), context);
+  }
+
+  @Override
+  public Op avgPool2d(LayerSpec.AvgPool2d spec, Context context) {
+    PoolOp.Kind kind =
+        spec.countIncludePad() ? PoolOp.Kind.MEAN_WITH_PADDING : PoolOp.Kind.MEAN_OF_PIXELS;
+    return pool(kind, spec.window(context.node().in().get(0)), context);
+  }
+
+  @Override
+  public Op globalAvgPool(LayerSpec.GlobalAvgPool spec, Context context) {
+    Shape in = context.node().in().get(0);
+    Pair whole = new Pair(in.height(), in.width());
+    Window2d window = Window2d.over(in, whole, whole, Pair.of(1), Padding.NONE, false);
+    return pool(PoolOp.Kind.MEAN_OF_PIXELS, window, context);
+  }
+
+  private Op pool(PoolOp.Kind kind, Window2d window, Context context) {
+    return new PoolOp(dnnl, batch, training, kind, window, context.node());
+  }
+
+  @Override
+  public Op activation(LayerSpec.Activation spec, Context context) {
+    return new ElementwiseOp(dnnl, batch, training, spec, context);
+  }
+
+  @Override
+  public Op softmax(LayerSpec.AnySoftmax spec, Context context) {
+    return new SoftmaxOp(dnnl, batch, training, spec, context);
+  }
+
+  @Override
+  public Op dropout(LayerSpec.Dropout spec, Context context) {
+    return new DropoutOp(dnnl, batch, training, spec, context, masks);
+  }
+
+  @Override
+  public Op flatten(LayerSpec.Flatten spec, Context context) {
+    return new FlattenOp(dnnl, batch, training, context.node());
+  }
+
+  @Override
+  public Op add(LayerSpec.Add spec, Context context) {
+    int elements = Math.multiplyExact(batch, context.node().out().elements());
+    return new SumOp(dnnl, context.node().in().size(), elements);
+  }
+
+  @Override
+  public Op concat(LayerSpec.Concat spec, Context context) {
+    return new ConcatOp(dnnl, batch, context.node());
+  }
+
+  @Override
+  public Op stage(
+      HostBatch host, Normalization normalization, DeviceBuffer x, DeviceBuffer labels) {
+    return new StageOp(batch, host, normalization, x, labels, masks);
+  }
+
+  @Override
+  public Op crossEntropy(
+      int classes,
+      DeviceBuffer logits,
+      DeviceBuffer labels,
+      DeviceBuffer dLogits,
+      DeviceBuffer metrics,
+      DeviceBuffer clock) {
+    return new CrossEntropyOp(batch, classes, logits, labels, dLogits, metrics, clock);
+  }
+
+  @Override
+  public Op sum(List<DeviceBuffer> parts, DeviceBuffer total) {
+    int elements = Math.toIntExact(total.bytes() / Float.BYTES);
+    SumOp op = new SumOp(dnnl, parts.size(), elements);
+    List<DeviceBuffer> none = Collections.nCopies(parts.size(), null);
+    op.bind(new Binding(parts, total, none, null, Map.of(), Map.of(), null, null));
+    return op;
+  }
+
+  @Override
+  public Op update(
+      OptimizerSpec optimizer,
+      DeviceBuffer parameters,
+      DeviceBuffer gradients,
+      DeviceBuffer state,
+      DeviceBuffer schedule,
+      DeviceBuffer clock) {
+    return new UpdateOp(optimizer, threads, workers, parameters, gradients, state, schedule, clock);
+  }
+}

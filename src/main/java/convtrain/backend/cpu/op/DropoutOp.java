@@ -1,0 +1,124 @@
+package convtrain.backend.cpu.op;
+
+import static org.bytedeco.dnnl.global.dnnl.*;
+
+import convtrain.backend.Binding;
+import convtrain.backend.Op;
+import convtrain.backend.OpFactory.Context;
+import convtrain.backend.cpu.dnnl.Dnnl;
+import convtrain.backend.cpu.dnnl.Kernel;
+import convtrain.backend.cpu.dnnl.Owned;
+import convtrain.graph.LayerSpec;
+import java.nio.FloatBuffer;
+import org.bytedeco.dnnl.eltwise_forward;
+import org.bytedeco.dnnl.memory;
+
+/**
+ * Dropout that stands alone: y = x / (1 - p), then what falls is zeroed; the gradient goes the same
+ * way. In evaluation it is the identity. See {@link DropoutMasks} for which elements fall.
+ */
+final class DropoutOp implements Op {
+  private final Owned owned = new Owned();
+  private final boolean training;
+  private final memory.desc x;
+  private final Kernel forward;
+  private final Kernel backward;
+  private final DropoutMasks.Mask mask;
+  private FloatBuffer y;
+  private FloatBuffer dx;
+
+  DropoutOp(
+      Dnnl dnnl,
+      int batch,
+      boolean training,
+      LayerSpec.Dropout spec,
+      Context context,
+      DropoutMasks masks) {
+    this.training = training;
+    x = owned.add(Dnnl.activation(batch, context.node().out()));
+    float scale = training ? DropoutMasks.scale(spec.p()) : 1;
+    forward = owned.add(scaling(dnnl, scale));
+    boolean needsInputGradient = training && context.needsInputGradient().get(0);
+    backward = needsInputGradient ? owned.add(scaling(dnnl, scale)) : null;
+    mask =
+        training
+            ? masks.add(
+                context.random(),
+                context.node().index(),
+                spec.p(),
+                Math.multiplyExact(batch, context.node().out().elements()))
+            : null;
+  }
+
+  private Kernel scaling(Dnnl dnnl, float scale) {
+    var desc =
+        new eltwise_forward.primitive_desc(
+            dnnl.engine(),
+            dnnl_forward_inference,
+            dnnl_eltwise_linear,
+            x,
+            x,
+            scale,
+            0f,
+            dnnl.attributes(),
+            false);
+    return new Kernel(dnnl, desc, new eltwise_forward(desc));
+  }
+
+  @Override
+  public Needs needs() {
+    return new Needs(0, forward.scratchBytes());
+  }
+
+  @Override
+  public Reads backwardReads() {
+    return Reads.NEITHER;
+  }
+
+  @Override
+  public boolean forwardInPlace() {
+    return true;
+  }
+
+  @Override
+  public boolean backwardInPlace() {
+    return true;
+  }
+
+  @Override
+  public void bind(Binding b) {
+    forward.with(DNNL_ARG_SRC, x, b.x().get(0)).with(DNNL_ARG_DST, x, b.y()).ready(b.scratch());
+    y = DropoutMasks.floats(b.y());
+    if (backward != null) {
+      backward
+          .with(DNNL_ARG_SRC, x, b.dy())
+          .with(DNNL_ARG_DST, x, b.dx().get(0))
+          .ready(b.scratch());
+      dx = DropoutMasks.floats(b.dx().get(0));
+    }
+  }
+
+  @Override
+  public void forward() {
+    forward.execute();
+    if (training) {
+      mask.zero(y);
+    }
+  }
+
+  @Override
+  public void backward() {
+    backward.execute();
+    mask.zero(dx);
+  }
+
+  @Override
+  public String implementation() {
+    return forward.implementation();
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}

@@ -1,0 +1,78 @@
+package convtrain.backend.cpu.op;
+
+import static org.bytedeco.dnnl.global.dnnl.*;
+
+import convtrain.backend.Binding;
+import convtrain.backend.Op;
+import convtrain.backend.cpu.dnnl.Dnnl;
+import convtrain.backend.cpu.dnnl.Kernel;
+import convtrain.backend.cpu.dnnl.Owned;
+import convtrain.graph.Node;
+import convtrain.graph.Shape;
+import org.bytedeco.dnnl.memory;
+import org.bytedeco.dnnl.reorder;
+
+/** [N, H, W, C] as stored to [N, C H W] as PyTorch flattens: a transposition. */
+final class FlattenOp implements Op {
+  private final Owned owned = new Owned();
+  private final memory.desc image;
+  private final memory.desc flat;
+  private final Kernel forward;
+  private final Kernel backward;
+
+  FlattenOp(Dnnl dnnl, int batch, boolean training, Node node) {
+    Shape in = node.in().get(0);
+    image = owned.add(Dnnl.activation(batch, in));
+    flat = owned.add(Dnnl.rowMajor(batch, in.channels(), in.height(), in.width()));
+    forward = owned.add(reorder(dnnl, image, flat));
+    backward = training ? owned.add(reorder(dnnl, flat, image)) : null;
+  }
+
+  private static Kernel reorder(Dnnl dnnl, memory.desc from, memory.desc to) {
+    var desc =
+        new reorder.primitive_desc(
+            dnnl.engine(), from, dnnl.engine(), to, dnnl.attributes(), false);
+    return new Kernel(dnnl, desc, new reorder(desc));
+  }
+
+  @Override
+  public Needs needs() {
+    return new Needs(
+        0, Math.max(forward.scratchBytes(), backward == null ? 0 : backward.scratchBytes()));
+  }
+
+  @Override
+  public Reads backwardReads() {
+    return Reads.NEITHER;
+  }
+
+  @Override
+  public void bind(Binding b) {
+    forward.with(DNNL_ARG_FROM, image, b.x().get(0)).with(DNNL_ARG_TO, flat, b.y());
+    forward.ready(b.scratch());
+    if (backward != null && b.dx().get(0) != null) {
+      backward.with(DNNL_ARG_FROM, flat, b.dy()).with(DNNL_ARG_TO, image, b.dx().get(0));
+      backward.ready(b.scratch());
+    }
+  }
+
+  @Override
+  public void forward() {
+    forward.execute();
+  }
+
+  @Override
+  public void backward() {
+    backward.execute();
+  }
+
+  @Override
+  public String implementation() {
+    return forward.implementation();
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}

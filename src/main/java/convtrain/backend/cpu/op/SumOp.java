@@ -1,0 +1,95 @@
+package convtrain.backend.cpu.op;
+
+import static org.bytedeco.dnnl.global.dnnl.*;
+
+import convtrain.backend.Binding;
+import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Op;
+import convtrain.backend.cpu.dnnl.CpuBuffer;
+import convtrain.backend.cpu.dnnl.Dnnl;
+import convtrain.backend.cpu.dnnl.Kernel;
+import convtrain.backend.cpu.dnnl.Owned;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.bytedeco.dnnl.memory;
+import org.bytedeco.dnnl.memory_desc_vector;
+import org.bytedeco.dnnl.reorder;
+import org.bytedeco.dnnl.sum;
+
+/** y = sum of the inputs; each input's gradient is dy. */
+final class SumOp implements Op {
+  private final Owned owned = new Owned();
+  private final Dnnl dnnl;
+  private final memory.desc flat;
+  private final Kernel forward;
+  private final List<Kernel> copies = new ArrayList<>();
+
+  /**
+   * @param inputs how many tensors are added
+   * @param elements of each
+   */
+  SumOp(Dnnl dnnl, int inputs, int elements) {
+    this.dnnl = dnnl;
+    flat = owned.add(Dnnl.vector(elements));
+    float[] ones = new float[inputs];
+    Arrays.fill(ones, 1);
+    memory.desc[] all = new memory.desc[inputs];
+    Arrays.fill(all, flat);
+    try (memory_desc_vector descs = new memory_desc_vector(all)) {
+      var desc = new sum.primitive_desc(dnnl.engine(), flat, ones, descs, dnnl.attributes(), false);
+      forward = owned.add(new Kernel(dnnl, desc, new sum(desc)));
+    }
+  }
+
+  @Override
+  public Needs needs() {
+    return new Needs(0, forward.scratchBytes());
+  }
+
+  @Override
+  public Reads backwardReads() {
+    return Reads.NEITHER;
+  }
+
+  @Override
+  public void bind(Binding b) {
+    for (int i = 0; i < b.x().size(); i++) {
+      forward.with(DNNL_ARG_MULTIPLE_SRC + i, flat, b.x().get(i));
+    }
+    forward.with(DNNL_ARG_DST, flat, b.y()).ready(b.scratch());
+    for (DeviceBuffer dx : b.dx()) {
+      if (dx != null) {
+        var desc =
+            new reorder.primitive_desc(
+                dnnl.engine(), flat, dnnl.engine(), flat, dnnl.attributes(), false);
+        Kernel copy = owned.add(new Kernel(dnnl, desc, new reorder(desc)));
+        CpuBuffer scratch = owned.add(CpuBuffer.allocate(copy.scratchBytes()));
+        copy.with(DNNL_ARG_FROM, flat, b.dy()).with(DNNL_ARG_TO, flat, dx).ready(scratch);
+        copies.add(copy);
+      }
+    }
+  }
+
+  @Override
+  public void forward() {
+    forward.execute();
+  }
+
+  @Override
+  public void backward() {
+    for (int i = 0; i < copies.size(); i++) {
+      copies.get(i).execute();
+    }
+  }
+
+  @Override
+  public String implementation() {
+    return forward.implementation();
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}

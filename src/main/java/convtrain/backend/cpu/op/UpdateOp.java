@@ -1,0 +1,161 @@
+package convtrain.backend.cpu.op;
+
+import convtrain.backend.DeviceBuffer;
+import convtrain.backend.cpu.dnnl.CpuBuffer;
+import convtrain.backend.cpu.dnnl.Workers;
+import convtrain.graph.OptimizerSpec;
+import java.nio.ByteBuffer;
+import java.nio.FloatBuffer;
+
+/**
+ * One optimizer step over the flat buffers, chunk by chunk through arrays that stay in the cache;
+ * {@link OptimizerSpec} gives the formulas. The clock advances at the end.
+ */
+final class UpdateOp extends ForwardOnly {
+  private static final int CHUNK = 2048;
+
+  private final OptimizerSpec optimizer;
+  private final Workers workers;
+  private final int elements;
+  private final int chunks;
+  private final FloatBuffer parameters;
+  private final FloatBuffer gradients;
+  private final FloatBuffer state;
+  private final FloatBuffer schedule;
+  private final ByteBuffer clock;
+  private final Lane[] lanes;
+  private final Workers.Task updatePart = this::updatePart;
+
+  private long step;
+  private float lr;
+  private float momentum;
+
+  UpdateOp(
+      OptimizerSpec optimizer,
+      int parts,
+      Workers workers,
+      DeviceBuffer parameters,
+      DeviceBuffer gradients,
+      DeviceBuffer state,
+      DeviceBuffer schedule,
+      DeviceBuffer clock) {
+    this.optimizer = optimizer;
+    this.workers = workers;
+    this.elements = Math.toIntExact(parameters.bytes() / Float.BYTES);
+    this.chunks = (elements + CHUNK - 1) / CHUNK;
+    this.parameters = ((CpuBuffer) parameters).asFloats();
+    this.gradients = ((CpuBuffer) gradients).asFloats();
+    this.state = state == null ? null : ((CpuBuffer) state).asFloats();
+    this.schedule = ((CpuBuffer) schedule).asFloats();
+    this.clock = ((CpuBuffer) clock).asBytes();
+    this.lanes = new Lane[parts];
+    for (int i = 0; i < parts; i++) {
+      lanes[i] = new Lane();
+    }
+  }
+
+  @Override
+  public void forward() {
+    step = clock.getLong(0);
+    lr = schedule.get((int) (2 * step));
+    momentum = schedule.get((int) (2 * step) + 1);
+    // Below this, waking a worker costs more than the update.
+    if (chunks < 32) {
+      updatePart(0, 1);
+    } else {
+      workers.run(updatePart);
+    }
+    clock.putLong(0, step + 1);
+  }
+
+  private void updatePart(int part, int parts) {
+    Lane lane = lanes[part];
+    for (int chunk = part; chunk < chunks; chunk += parts) {
+      lane.update(chunk * CHUNK, Math.min(CHUNK, elements - chunk * CHUNK));
+    }
+  }
+
+  /** One thread's arrays: parameters, gradients and state of a chunk. */
+  private final class Lane {
+    private final float[] w = new float[CHUNK];
+    private final float[] g = new float[CHUNK];
+    private final float[] m = new float[CHUNK];
+    private final float[] v = new float[CHUNK];
+
+    void update(int start, int count) {
+      parameters.get(start, w, 0, count);
+      gradients.get(start, g, 0, count);
+      int slots = optimizer.stateSlots();
+      if (slots > 0) {
+        state.get(start, m, 0, count);
+      }
+      if (slots > 1) {
+        state.get(elements + start, v, 0, count);
+      }
+      if (optimizer instanceof OptimizerSpec.Sgd sgd) {
+        sgd(sgd, count);
+      } else if (optimizer instanceof OptimizerSpec.Adam adam) {
+        decayGradient(adam.weightDecay().floatValue(), count);
+        adam(adam.betas().get(1), adam.eps(), count);
+      } else if (optimizer instanceof OptimizerSpec.AdamW adamW) {
+        float keep = (float) (1 - (double) lr * adamW.weightDecay());
+        for (int i = 0; i < count; i++) {
+          w[i] *= keep;
+        }
+        adam(adamW.betas().get(1), adamW.eps(), count);
+      }
+      parameters.put(start, w, 0, count);
+      if (slots > 0) {
+        state.put(start, m, 0, count);
+      }
+      if (slots > 1) {
+        state.put(elements + start, v, 0, count);
+      }
+    }
+
+    private void decayGradient(float decay, int count) {
+      if (decay != 0) {
+        for (int i = 0; i < count; i++) {
+          g[i] += decay * w[i];
+        }
+      }
+    }
+
+    private void sgd(OptimizerSpec.Sgd sgd, int count) {
+      decayGradient(sgd.weightDecay().floatValue(), count);
+      if (sgd.stateSlots() == 0) {
+        for (int i = 0; i < count; i++) {
+          w[i] -= lr * g[i];
+        }
+        return;
+      }
+      float keep = step == 0 ? 0 : momentum;
+      float take = step == 0 ? 1 : (float) (1 - sgd.dampening());
+      for (int i = 0; i < count; i++) {
+        m[i] = keep * m[i] + take * g[i];
+      }
+      float ahead = sgd.nesterov() ? momentum : 0;
+      float now = sgd.nesterov() ? 1 : 0;
+      float past = sgd.nesterov() ? ahead : 1;
+      for (int i = 0; i < count; i++) {
+        w[i] -= lr * (now * g[i] + past * m[i]);
+      }
+    }
+
+    private void adam(double beta2, double epsilon, int count) {
+      double beta1 = momentum;
+      float keep1 = (float) beta1;
+      float take1 = (float) (1 - beta1);
+      float keep2 = (float) beta2;
+      float take2 = (float) (1 - beta2);
+      float rate = (float) (lr / (1 - Math.pow(beta1, step + 1)));
+      float root = (float) Math.sqrt(1 - Math.pow(beta2, step + 1));
+      float eps = (float) epsilon;
+      for (int i = 0; i < count; i++) {
+        m[i] = keep1 * m[i] + take1 * g[i];
+        v[i] = keep2 * v[i] + take2 * g[i] * g[i];
+        w[i] -= rate * m[i] / ((float) Math.sqrt(v[i]) / root + eps);
+      }
+    }
+  }
+}

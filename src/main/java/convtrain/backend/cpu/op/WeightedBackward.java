@@ -1,0 +1,137 @@
+package convtrain.backend.cpu.op;
+
+import static org.bytedeco.dnnl.global.dnnl.*;
+
+import convtrain.backend.Binding;
+import convtrain.backend.DeviceBuffer;
+import convtrain.backend.cpu.dnnl.Dnnl;
+import convtrain.backend.cpu.dnnl.Kernel;
+import convtrain.backend.cpu.dnnl.Owned;
+import org.bytedeco.dnnl.memory;
+import org.bytedeco.dnnl.reorder;
+
+/**
+ * The backward pass of a layer with weights (convolution, linear): dw from x and dy, then dx from w
+ * and dy, with a reorder where a primitive wants the weights in another layout than storage.
+ *
+ * <p>Scratch memory: the primitives' own first, then one copy of the weights.
+ */
+final class WeightedBackward implements AutoCloseable {
+  private final Owned owned = new Owned();
+  private final Dnnl dnnl;
+  private final memory.desc stored;
+  private final Kernel weights;
+  private final memory.desc weightsLayout;
+  private final Kernel data;
+  private final memory.desc dataLayout;
+  private final Kernel gradientToStored;
+  private final Kernel storedToData;
+
+  /**
+   * Takes ownership of the kernels and of the two layouts; {@code data} and its layout are null
+   * where dx is not needed.
+   *
+   * @param stored layout of the weights and their gradient in storage
+   */
+  WeightedBackward(
+      Dnnl dnnl,
+      memory.desc stored,
+      Kernel weights,
+      memory.desc weightsLayout,
+      Kernel data,
+      memory.desc dataLayout) {
+    this.dnnl = dnnl;
+    this.stored = stored;
+    this.weights = owned.add(weights);
+    this.weightsLayout = owned.add(weightsLayout);
+    this.data = data == null ? null : owned.add(data);
+    this.dataLayout = dataLayout == null ? null : owned.add(dataLayout);
+    gradientToStored =
+        Dnnl.same(weightsLayout, stored) ? null : owned.add(reorder(weightsLayout, stored));
+    storedToData =
+        data == null || Dnnl.same(dataLayout, stored)
+            ? null
+            : owned.add(reorder(stored, dataLayout));
+  }
+
+  private Kernel reorder(memory.desc from, memory.desc to) {
+    var desc =
+        new reorder.primitive_desc(
+            dnnl.engine(), from, dnnl.engine(), to, dnnl.attributes(), false);
+    return new Kernel(dnnl, desc, new reorder(desc));
+  }
+
+  long scratchBytes() {
+    return ownScratch() + copyBytes();
+  }
+
+  /** The primitives' own scratch, rounded up so that the copy behind it is aligned. */
+  private long ownScratch() {
+    long bytes = weights.scratchBytes();
+    for (Kernel kernel : new Kernel[] {data, gradientToStored, storedToData}) {
+      bytes = Math.max(bytes, kernel == null ? 0 : kernel.scratchBytes());
+    }
+    return (bytes + 63) / 64 * 64;
+  }
+
+  private long copyBytes() {
+    long gradient = gradientToStored == null ? 0 : weightsLayout.get_size();
+    return Math.max(gradient, storedToData == null ? 0 : dataLayout.get_size());
+  }
+
+  /** Ties everything to memory; {@code biasDesc} is null for a layer without bias. */
+  void bind(Binding b, memory.desc x, memory.desc y, memory.desc biasDesc) {
+    DeviceBuffer copy = copyBytes() == 0 ? null : b.scratch().slice(ownScratch(), copyBytes());
+    DeviceBuffer dw = b.gradients().get("weight");
+    weights
+        .with(DNNL_ARG_SRC, x, b.x().get(0))
+        .with(DNNL_ARG_DIFF_DST, y, b.dy())
+        .with(DNNL_ARG_DIFF_WEIGHTS, weightsLayout, gradientToStored == null ? dw : copy);
+    if (biasDesc != null) {
+      weights.with(DNNL_ARG_DIFF_BIAS, biasDesc, b.gradients().get("bias"));
+    }
+    weights.ready(b.scratch());
+    if (gradientToStored != null) {
+      gradientToStored
+          .with(DNNL_ARG_FROM, weightsLayout, copy)
+          .with(DNNL_ARG_TO, stored, dw)
+          .ready(b.scratch());
+    }
+    if (data == null) {
+      return;
+    }
+    DeviceBuffer w = b.parameters().get("weight");
+    if (storedToData != null) {
+      storedToData
+          .with(DNNL_ARG_FROM, stored, w)
+          .with(DNNL_ARG_TO, dataLayout, copy)
+          .ready(b.scratch());
+    }
+    data.with(DNNL_ARG_DIFF_DST, y, b.dy())
+        .with(DNNL_ARG_WEIGHTS, dataLayout, storedToData == null ? w : copy)
+        .with(DNNL_ARG_DIFF_SRC, x, b.dx().get(0))
+        .ready(b.scratch());
+  }
+
+  void run() {
+    weights.execute();
+    if (gradientToStored != null) {
+      gradientToStored.execute();
+    }
+    if (data != null) {
+      if (storedToData != null) {
+        storedToData.execute();
+      }
+      data.execute();
+    }
+  }
+
+  String implementation() {
+    return weights.implementation() + (data == null ? "" : " | " + data.implementation());
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}

@@ -1,0 +1,133 @@
+package convtrain.plan;
+
+import convtrain.backend.Backend;
+import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Op;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.List;
+
+/**
+ * Everything one step does, in order, with all memory in place: staging, forward, loss, and when
+ * training backward and update. Made by {@link PlanCompiler} for one batch size; running it
+ * replays.
+ */
+public final class Plan implements AutoCloseable {
+  /** The part of a step that an op belongs to. */
+  public enum Phase {
+    STAGE,
+    FORWARD,
+    LOSS,
+    BACKWARD,
+    UPDATE
+  }
+
+  /**
+   * One entry of the step.
+   *
+   * @param label layer and type, {@code conv1 (conv2d)}; or what else it is
+   * @param phase which part of the step
+   * @param op what runs
+   */
+  public record Step(String label, Phase phase, Op op) {
+    /** Enqueues it. */
+    public void run() {
+      if (phase == Phase.BACKWARD && !(label.startsWith(PlanCompiler.GRADIENT_SUM))) {
+        op.backward();
+      } else {
+        op.forward();
+      }
+    }
+  }
+
+  private final Backend backend;
+  private final List<Step> steps;
+  private final List<Op> ops;
+  private final DeviceBuffer arena;
+  private final DeviceBuffer logits;
+  private final ByteBuffer hostLogits;
+  private final int batchSize;
+  private final Runnable replay;
+  private boolean closed;
+
+  Plan(
+      Backend backend,
+      List<Step> steps,
+      List<Op> ops,
+      DeviceBuffer arena,
+      DeviceBuffer logits,
+      int batchSize) {
+    this.backend = backend;
+    this.steps = List.copyOf(steps);
+    this.ops = List.copyOf(ops);
+    this.arena = arena;
+    this.logits = logits;
+    this.batchSize = batchSize;
+    int bytes = Math.toIntExact(logits.bytes());
+    hostLogits = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
+    replay = backend.capture(this::enqueue);
+  }
+
+  /** Runs one step on the batch that the host buffers hold. */
+  public void step() {
+    if (closed) {
+      throw new IllegalStateException("this plan was closed");
+    }
+    replay.run();
+  }
+
+  private void enqueue() {
+    for (int i = 0; i < steps.size(); i++) {
+      run(steps.get(i));
+    }
+  }
+
+  private void run(Step step) {
+    try {
+      step.run();
+    } catch (RuntimeException e) {
+      throw new PlanException(
+          "%s %s on %s: %s"
+              .formatted(
+                  step.label(), step.phase().name().toLowerCase(), backend.name(), e.getMessage()),
+          e);
+    }
+  }
+
+  /** The entries of a step in order, for profiles and tests. */
+  public List<Step> steps() {
+    return steps;
+  }
+
+  public int batchSize() {
+    return batchSize;
+  }
+
+  /** Bytes of activations, gradients and workspaces. */
+  public long arenaBytes() {
+    return arena.bytes();
+  }
+
+  /**
+   * Copies the last step's logits.
+   *
+   * @param into receives [N, classes], row-major
+   */
+  public void readLogits(float[] into) {
+    backend.synchronize();
+    hostLogits.clear();
+    logits.read(0, hostLogits);
+    hostLogits.asFloatBuffer().get(into);
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      for (int i = ops.size() - 1; i >= 0; i--) {
+        ops.get(i).close();
+      }
+      arena.close();
+    }
+  }
+}
