@@ -116,7 +116,9 @@ public final class ImageFile {
       } finally {
         reader.dispose();
       }
-    } catch (IOException | IllegalArgumentException | IndexOutOfBoundsException e) {
+    } catch (DataException e) {
+      throw e;
+    } catch (IOException | RuntimeException e) {
       // the JDK's decoders let some damaged files through to unchecked exceptions
       throw new DataException(file + ": damaged picture: " + e.getMessage(), e);
     }
