@@ -36,7 +36,7 @@ final class ConvOp implements Op {
   private final memory.desc y;
 
   ConvOp(Dnnl dnnl, int batch, boolean training, LayerSpec.Conv2d spec, Context context) {
-    geometry = new Geometry(batch, spec, context.node());
+    geometry = new Geometry(spec, context.node());
     bias = spec.bias();
     x = owned.add(Dnnl.activation(batch, context.node().in().get(0)));
     y = owned.add(Dnnl.activation(batch, context.node().out()));
@@ -52,7 +52,7 @@ final class ConvOp implements Op {
 
   /** The layout of the weights that the forward primitive likes best. */
   static DnnlLayout weightLayout(Dnnl dnnl, int batch, LayerSpec.Conv2d spec, Node node) {
-    Geometry geometry = new Geometry(batch, spec, node);
+    Geometry geometry = new Geometry(spec, node);
     try (memory.desc x = Dnnl.activation(batch, node.in().get(0));
         memory.desc y = Dnnl.activation(batch, node.out());
         memory.desc any = Dnnl.any(geometry.weightDims);
@@ -170,7 +170,7 @@ final class ConvOp implements Op {
     final long[] padBefore;
     final long[] padAfter;
 
-    Geometry(int batch, LayerSpec.Conv2d spec, Node node) {
+    Geometry(LayerSpec.Conv2d spec, Node node) {
       Shape in = node.in().get(0);
       Window2d window = spec.window(in);
       int r = spec.kernelSize().h();
