@@ -5,42 +5,42 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /** Checks that several layers share; each message names the run file's key. */
-final class Check {
+public final class Check {
   private Check() {}
 
-  static <T> T or(T value, T fallback) {
+  public static <T> T or(T value, T fallback) {
     return value == null ? fallback : value;
   }
 
-  static <T> T given(T value, String key) {
+  public static <T> T given(T value, String key) {
     if (value == null) {
       throw new IllegalArgumentException(key + " is missing");
     }
     return value;
   }
 
-  static int atLeast(int minimum, int value, String key) {
+  public static int atLeast(int minimum, int value, String key) {
     if (value < minimum) {
       throw new IllegalArgumentException(key + "=" + value + "; expected at least " + minimum);
     }
     return value;
   }
 
-  static double finite(double value, String key) {
+  public static double finite(double value, String key) {
     if (!Double.isFinite(value)) {
       throw new IllegalArgumentException(key + "=" + value + "; expected a finite number");
     }
     return value;
   }
 
-  static double positive(double value, String key) {
+  public static double positive(double value, String key) {
     if (!(finite(value, key) > 0)) {
       throw new IllegalArgumentException(key + "=" + value + "; expected a number above 0");
     }
     return value;
   }
 
-  static double within(double low, double high, double value, String key) {
+  public static double within(double low, double high, double value, String key) {
     if (!(value >= low && value <= high)) {
       throw new IllegalArgumentException(key + "=" + value + "; expected " + low + " to " + high);
     }

@@ -1,0 +1,43 @@
+package convtrain.config;
+
+import convtrain.graph.Check;
+import convtrain.graph.OptimizerSpec;
+import java.util.Objects;
+
+/**
+ * The learning rate and momentum of each step of one run, steps counted from 0.
+ *
+ * @param schedule their course
+ * @param optimizer gives the base learning rate and the momentum that holds where none is scheduled
+ * @param epochs of the run
+ * @param stepsPerEpoch batches in one epoch
+ */
+public record LearningRates(
+    ScheduleSpec schedule, OptimizerSpec optimizer, int epochs, int stepsPerEpoch) {
+  public LearningRates {
+    Check.atLeast(1, epochs, "epochs");
+    Check.atLeast(1, stepsPerEpoch, "steps per epoch");
+  }
+
+  /** Steps of the whole run. */
+  public long steps() {
+    return (long) epochs * stepsPerEpoch;
+  }
+
+  /**
+   * The learning rate of a step: the schedule's, during warm-up times {@code (step + 1) /
+   * warmup_steps}.
+   */
+  public double lr(long step) {
+    Objects.checkIndex(step, steps());
+    double scheduled = schedule.lr(optimizer.lr(), step, this);
+    int warmupSteps = schedule.warmupSteps();
+    return step < warmupSteps ? scheduled * (step + 1) / warmupSteps : scheduled;
+  }
+
+  /** Momentum, or Adam's beta1, of a step. */
+  public double momentum(long step) {
+    Objects.checkIndex(step, steps());
+    return schedule.momentum(optimizer.momentumLike(), step, this);
+  }
+}

@@ -1,0 +1,45 @@
+package convtrain.config;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import convtrain.graph.Check;
+import convtrain.graph.ModelSpec;
+
+/**
+ * A whole run file.
+ *
+ * @param name names the run's folder; by default the run file's base name
+ * @param seed starts every random sequence of the run; 0 or more, default 1
+ * @param data what is learnt from
+ * @param model the network
+ * @param train how it is trained
+ */
+public record RunConfig(
+    String name,
+    Long seed,
+    @JsonProperty(required = true) DataConfig data,
+    @JsonProperty(required = true) ModelSpec model,
+    @JsonProperty(required = true) TrainConfig train) {
+  public RunConfig {
+    name = fileName(Check.given(name, "name"), "name");
+    seed = Check.or(seed, 1L);
+    if (seed < 0) {
+      throw new IllegalArgumentException("seed=" + seed + "; expected at least 0");
+    }
+    Check.given(data, "data");
+    Check.given(model, "model");
+    Check.given(train, "train");
+  }
+
+  /** Rejects what cannot name one folder on every system. */
+  static String fileName(String value, String key) {
+    if (!value.matches("[\\p{L}\\p{N}_][\\p{L}\\p{N}_ .,()+=-]*")) {
+      throw new IllegalArgumentException(
+          key
+              + "=\""
+              + value
+              + "\"; expected a file name: letters, digits, spaces and _ . , ( ) + = -, beginning"
+              + " with a letter, a digit or _");
+    }
+    return value;
+  }
+}

@@ -1,0 +1,42 @@
+package convtrain.config;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import convtrain.graph.Check;
+import convtrain.graph.OptimizerSpec;
+
+/**
+ * The run file's {@code train}.
+ *
+ * @param epochs passes over the training samples
+ * @param batchSize samples per step; default 128
+ * @param loss default cross_entropy
+ * @param optimizer default sgd with its defaults
+ * @param schedule default constant
+ */
+public record TrainConfig(
+    @JsonProperty(required = true) Integer epochs,
+    Integer batchSize,
+    Loss loss,
+    OptimizerSpec optimizer,
+    ScheduleSpec schedule) {
+  public TrainConfig {
+    epochs = Check.atLeast(1, Check.given(epochs, "epochs"), "epochs");
+    batchSize = Check.atLeast(1, Check.or(batchSize, 128), "batch_size");
+    loss = Check.or(loss, Loss.CROSS_ENTROPY);
+    optimizer = Check.or(optimizer, new OptimizerSpec.Sgd(null, null, null, null, null));
+    schedule = Check.or(schedule, new ScheduleSpec.Constant(null));
+    // PyTorch would start to use a momentum here that the optimizer was told not to have.
+    if (schedule.cyclesMomentum()
+        && optimizer instanceof OptimizerSpec.Sgd sgd
+        && sgd.momentum() == 0) {
+      throw new IllegalArgumentException(
+          "schedule.cycle_momentum=true needs an optimizer with momentum, found sgd with"
+              + " momentum=0; set schedule.cycle_momentum=false or give optimizer.momentum");
+    }
+  }
+
+  /** The learning rate and momentum of every step of a run with this many steps per epoch. */
+  public LearningRates learningRates(int stepsPerEpoch) {
+    return new LearningRates(schedule, optimizer, epochs, stepsPerEpoch);
+  }
+}

@@ -1,0 +1,112 @@
+package convtrain.config;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
+
+import convtrain.graph.OptimizerSpec;
+import convtrain.graph.Shape;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RunConfigTest {
+  @TempDir private Path folder;
+
+  @AfterEach
+  void forgetHome() {
+    System.clearProperty("convtrain.home");
+  }
+
+  @Test
+  void absentKeysHaveTheirDefaults() {
+    RunConfig config = RunFile.load(folder, RunFile.TEXT);
+    assertThat(config.name()).isEqualTo("run");
+    assertThat(config.seed()).isEqualTo(1);
+    assertThat(config.data())
+        .isEqualTo(
+            new DataConfig(
+                "mnist",
+                "data/mnist",
+                new Normalize(List.of(0.0), List.of(1.0)),
+                true,
+                null,
+                0.0,
+                false));
+    assertThat(new TrainConfig(3, null, null, null, null))
+        .isEqualTo(
+            new TrainConfig(
+                3,
+                128,
+                Loss.CROSS_ENTROPY,
+                new OptimizerSpec.Sgd(0.001, 0.0, 0.0, false, 0.0),
+                new ScheduleSpec.Constant(0)));
+  }
+
+  @Test
+  void resolvedRunFileSpellsDefaultsOut() {
+    assertThat(RunConfigLoader.toJson(RunFile.load(folder, RunFile.TEXT)))
+        .contains("\"validation_split\" : 0.0", "\"dilation\" : 1", "\"weight_decay\" : 0.0")
+        .contains("\"warmup_steps\" : 0", "\"mean\" : 0.0", "\"batch_size\" : 128")
+        .doesNotContain("null");
+  }
+
+  @Test
+  void resolvedRunFileKeepsPairsListsAndWords() {
+    RunConfig config =
+        RunFile.load(
+            folder,
+            RunFile.TEXT,
+            "model.layers[0].padding=same",
+            "model.layers[0].kernel_size=[1, 3]",
+            "model.input=[2, 9, 9]",
+            "data.normalize={\"mean\": [0.1, 0.2], \"std\": [1, 2]}",
+            "train.schedule={\"type\": \"multi_step\", \"milestones\": [2, 4]}",
+            "train.optimizer={\"type\": \"adamw\", \"betas\": [0.8, 0.9]}");
+    assertThat(RunFile.load(folder, RunConfigLoader.toJson(config))).isEqualTo(config);
+  }
+
+  @Test
+  void numbersForAllChannelsAreSpreadAndListsKept() {
+    Normalize normalize = new Normalize(List.of(0.5), List.of(1.0, 2.0, 4.0));
+    assertThat(normalize.means(Shape.image(3, 8, 8))).containsExactly(0.5f, 0.5f, 0.5f);
+    assertThat(normalize.stds(Shape.image(3, 8, 8))).containsExactly(1f, 2f, 4f);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> normalize.stds(Shape.image(4, 8, 8)))
+        .withMessage("std has 3 values; expected 1 or 4 for the input [4, 8, 8]");
+  }
+
+  @Test
+  void dataIsLookedForInTheProjectsFolderOnlyIfNotInTheWorkingDirectory() throws IOException {
+    System.setProperty("convtrain.home", folder.toString());
+    DataConfig data = data("src/no-such-data");
+    assertThat(data.resolveDir()).isEqualTo(Path.of("src/no-such-data"));
+    Path there = Files.createDirectories(folder.resolve("src/no-such-data"));
+    assertThat(data.resolveDir()).isEqualTo(there);
+    Files.createDirectories(folder.resolve("src/main"));
+    assertThat(data("src/main").resolveDir()).isEqualTo(Path.of("src/main"));
+    assertThat(data(folder.toString()).resolveDir()).isEqualTo(folder);
+  }
+
+  @Test
+  void cyclingAMomentumThatTheOptimizerLacksIsRefusedUnlessSwitchedOff() {
+    OptimizerSpec plain = new OptimizerSpec.Sgd(0.1, 0.0, null, null, null);
+    assertThatIllegalArgumentException()
+        .isThrownBy(() -> new TrainConfig(1, null, null, plain, oneCycle(null)))
+        .withMessageContaining("set schedule.cycle_momentum=false");
+    LearningRates rates = new TrainConfig(2, null, null, plain, oneCycle(false)).learningRates(10);
+    assertThat(rates.steps()).isEqualTo(20);
+    assertThat(rates.momentum(7)).isZero();
+  }
+
+  private static ScheduleSpec oneCycle(Boolean cycleMomentum) {
+    return new ScheduleSpec.OneCycle(0.1, null, null, null, null, cycleMomentum, null, null, null);
+  }
+
+  private static DataConfig data(String dir) {
+    return new DataConfig("mnist", dir, null, null, null, null, null);
+  }
+}
