@@ -11,7 +11,7 @@ import me.tongfei.progressbar.ProgressState;
 
 /**
  * The bar of one epoch. A thread of the library draws it at most ten times a second; a step only
- * stores three numbers.
+ * stores four numbers.
  */
 final class LiveBar implements AutoCloseable {
   private static final int UPDATE_MILLIS = 100;
@@ -25,6 +25,7 @@ final class LiveBar implements AutoCloseable {
   private final ProgressBar bar;
   private volatile double loss;
   private volatile double accuracy;
+  private volatile long elapsedNanos;
 
   /**
    * @param startNanos when the epoch's first step began
@@ -42,7 +43,7 @@ final class LiveBar implements AutoCloseable {
     this.nanoTime = nanoTime;
     this.startNanos = startNanos;
     this.line = new Line(out, columns - 1);
-    // The library's own console consumer opens JLine, which takes over Ctrl-C; Line does not.
+    // The library's own console consumer opens JLine, under which Ctrl-C runs no shutdown hooks.
     this.bar =
         new ProgressBarBuilder()
             .setInitialMax(stepsPerEpoch)
@@ -55,6 +56,7 @@ final class LiveBar implements AutoCloseable {
   void step(long step, double loss, double accuracy) {
     this.loss = loss;
     this.accuracy = accuracy;
+    this.elapsedNanos = nanoTime.getAsLong() - startNanos;
     bar.stepTo(step);
   }
 
@@ -71,14 +73,17 @@ final class LiveBar implements AutoCloseable {
   }
 
   private String render(ProgressState state, int maxLength) {
-    return text(state.getCurrent(), state.getMax(), nanoTime.getAsLong() - startNanos, maxLength);
+    return text(state.getCurrent(), state.getMax(), maxLength);
   }
 
   /** {@code epoch 3/20 [=====> ] 45% 4,321 images/s loss 0.0451 acc 98.61% ETA 0:07}. */
-  String text(long step, long steps, long elapsedNanos, int maxLength) {
+  String text(long step, long steps, int maxLength) {
+    String head = "epoch %d/%d ".formatted(epoch, start.epochs());
+    if (step == 0) {
+      return head;
+    }
     double seconds = Math.max(elapsedNanos, 1) / 1e9;
     long images = Math.min(step * start.batchSize(), start.samplesPerEpoch());
-    String head = "epoch %d/%d ".formatted(epoch, start.epochs());
     String tail =
         String.format(
             Locale.ROOT,
@@ -102,9 +107,6 @@ final class LiveBar implements AutoCloseable {
 
   /** The epoch's remaining steps at the pace so far. */
   private static String eta(long step, long steps, double seconds) {
-    if (step == 0) {
-      return "-:--";
-    }
     long left = Math.round(seconds / step * (steps - step));
     return left < 3600
         ? "%d:%02d".formatted(left / 60, left % 60)
