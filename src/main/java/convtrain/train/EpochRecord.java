@@ -1,0 +1,42 @@
+package convtrain.train;
+
+/**
+ * The numbers of one epoch. Losses are the mean cross-entropy per sample, accuracies 0 to 1.
+ *
+ * @param epoch from 1
+ * @param epochs epochs the run will take
+ * @param step steps done since the run began
+ * @param lr learning rate of the epoch's last step
+ * @param trainLoss over the epoch's batches as they were trained, so with changing weights and with
+ *     dropout
+ * @param trainAccuracy likewise
+ * @param testLoss of the weights at the epoch's end
+ * @param testAccuracy likewise
+ * @param trainSeconds spent on the epoch's steps
+ * @param testSeconds spent on scoring after them
+ * @param imagesPerSecond training samples per second of {@code trainSeconds}
+ * @param validationLoss of the weights at the epoch's end; null without a validation split
+ * @param validationAccuracy likewise
+ */
+public record EpochRecord(
+    int epoch,
+    int epochs,
+    long step,
+    double lr,
+    double trainLoss,
+    double trainAccuracy,
+    double testLoss,
+    double testAccuracy,
+    double trainSeconds,
+    double testSeconds,
+    double imagesPerSecond,
+    Double validationLoss,
+    Double validationAccuracy) {
+  public EpochRecord {
+    if ((validationLoss == null) != (validationAccuracy == null)) {
+      throw new IllegalArgumentException(
+          "validation loss %s and accuracy %s; expected both or neither"
+              .formatted(validationLoss, validationAccuracy));
+    }
+  }
+}

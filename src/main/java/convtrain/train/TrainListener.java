@@ -1,0 +1,28 @@
+package convtrain.train;
+
+/**
+ * Told what happens while training, on the training thread: {@code started}, then for each epoch
+ * its {@code step}s and one {@code epoch}, then {@code finished}.
+ */
+public interface TrainListener {
+  /** Before the first step. */
+  default void started(TrainStart start) {}
+
+  /**
+   * After a step, or after several where reading the numbers would hold up the device.
+   *
+   * @param epoch from 1
+   * @param step steps done in this epoch, from 1 to {@code stepsPerEpoch}
+   * @param loss mean cross-entropy over the epoch so far
+   * @param accuracy share of the epoch's samples so far that were classified correctly, 0 to 1
+   */
+  default void step(int epoch, long step, long stepsPerEpoch, double loss, double accuracy) {}
+
+  /** After an epoch's steps and its scoring on the test set. */
+  default void epoch(EpochRecord epoch) {}
+
+  /**
+   * Once, however the run ended: completed, stopped or failed. Releases what the listener holds.
+   */
+  default void finished() {}
+}

@@ -1,0 +1,12 @@
+package convtrain.train;
+
+/**
+ * What is known before the first step.
+ *
+ * @param epochs epochs the run will take
+ * @param samplesPerEpoch training samples that an epoch goes through (with {@code drop_last},
+ *     without those of the dropped batch)
+ * @param batchSize samples of a full batch
+ * @param hasValidation whether each epoch is scored on a validation split too
+ */
+public record TrainStart(int epochs, long samplesPerEpoch, int batchSize, boolean hasValidation) {}

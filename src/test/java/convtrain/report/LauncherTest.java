@@ -1,0 +1,274 @@
+package convtrain.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Runs scripts/convtrain in a project of its own, with a java and an mvn that only tell. */
+class LauncherTest {
+  private static final String JAVA =
+      """
+      #!/bin/sh
+      if [ "$1" = -version ]; then echo 'openjdk version "VERSION" 2026-01-01' >&2; exit; fi
+      echo "OMP_NUM_THREADS=${OMP_NUM_THREADS-unset}"
+      for word in "$@"; do echo "<$word>"; done
+      exit 42
+      """;
+  private static final String MVN =
+      """
+      #!/bin/sh
+      echo "built by mvn $*" >>builds
+      echo noise
+      mkdir -p target/lib && touch target/convtrain.jar
+      """;
+
+  private record Result(int status, String out, String err) {}
+
+  @TempDir Path temp;
+  private Path root;
+  private Path bin;
+
+  @BeforeEach
+  void makeProject() throws Exception {
+    root = Files.createDirectories(temp.resolve("the project")).toRealPath();
+    bin = Files.createDirectories(temp.resolve("bin"));
+    Files.createDirectories(root.resolve("scripts"));
+    Files.createDirectories(root.resolve("src/main"));
+    Files.copy(Path.of("scripts/convtrain"), root.resolve("scripts/convtrain"));
+    assertThat(root.resolve("scripts/convtrain")).isExecutable();
+    age(Files.writeString(root.resolve("pom.xml"), "<project/>"));
+    age(Files.writeString(root.resolve("src/main/A.java"), "class A {}"));
+    age(root.resolve("src/main"));
+    executable(bin.resolve("java"), JAVA.replace("VERSION", "17.0.1"));
+    executable(bin.resolve("mvn"), MVN);
+  }
+
+  @Test
+  void argumentsExitCodeAndSettingsPassThrough() throws Exception {
+    Result result =
+        run(
+            Map.of("CONVTRAIN_JAVA_OPTS", "-Xmx1g -Da=*"),
+            root.resolve("scripts/convtrain"),
+            "train",
+            "a b",
+            "*",
+            "");
+    assertThat(result.status).isEqualTo(42);
+    assertThat(result.out)
+        .isEqualTo(
+            """
+            OMP_NUM_THREADS=unset
+            <--enable-native-access=ALL-UNNAMED>
+            <-Dconvtrain.home=ROOT>
+            <-Dconvtrain.tty=false>
+            <-Dconvtrain.columns=0>
+            <-Xmx1g>
+            <-Da=*>
+            <-cp>
+            <ROOT/target/convtrain.jar:ROOT/target/lib/*>
+            <convtrain.cli.Main>
+            <train>
+            <a b>
+            <*>
+            <>
+            """
+                .replace("ROOT", root.toString()));
+  }
+
+  @Test
+  void buildsOnceAndAgainOnlyWhenASourceIsNewer() throws Exception {
+    assertThat(run().err).isEqualTo("building convtrain (first run)...\n");
+    assertThat(builds())
+        .containsExactly("built by mvn -q -B -Dstyle.color=never -Dquick -DskipTests package");
+    assertThat(run().err).isEmpty();
+    assertThat(builds()).hasSize(1);
+
+    Files.setLastModifiedTime(
+        root.resolve("src/main/A.java"), FileTime.from(Instant.now().plusSeconds(5)));
+    assertThat(run().err).isEqualTo("building convtrain (its sources changed)...\n");
+    assertThat(builds()).hasSize(2);
+    age(root.resolve("src/main/A.java"));
+    Files.delete(root.resolve("target/lib"));
+    assertThat(run().status).isEqualTo(42);
+    assertThat(builds()).as("the libraries were missing").hasSize(3);
+    assertThat(root.resolve("target/.build-lock")).doesNotExist();
+  }
+
+  @Test
+  void aSourceEditedDuringTheBuildIsBuiltNextTime() throws Exception {
+    executable(
+        bin.resolve("mvn"), MVN + "sleep 0.05; touch src/main/A.java target/convtrain.jar\n");
+    assertThat(run().status).isEqualTo(42);
+    executable(bin.resolve("mvn"), MVN);
+    assertThat(run().err).isEqualTo("building convtrain (its sources changed)...\n");
+  }
+
+  @Test
+  void aFailingBuildShowsMavensOutputAndIsTriedAgain() throws Exception {
+    executable(bin.resolve("mvn"), MVN + "echo A.java:3 broken >&2\nexit 7\n");
+    for (int attempt = 1; attempt <= 2; attempt++) {
+      Result result = run();
+      assertThat(result.status).isEqualTo(1);
+      assertThat(result.out).isEmpty();
+      assertThat(result.err)
+          .startsWith("building convtrain (")
+          .endsWith("noise\nA.java:3 broken\nconvtrain: the build failed\n");
+      assertThat(builds()).hasSize(attempt);
+      assertThat(root.resolve("target/.build-lock")).doesNotExist();
+    }
+  }
+
+  @Test
+  void twoAtOnceBuildOnce() throws Exception {
+    executable(bin.resolve("mvn"), MVN.replace("mkdir", "sleep 1; mkdir"));
+    Process first = start(Map.of(), temp, root.resolve("scripts/convtrain"));
+    Process second = start(Map.of(), temp, root.resolve("scripts/convtrain"));
+    assertThat(first.waitFor()).isEqualTo(42);
+    assertThat(second.waitFor()).isEqualTo(42);
+    assertThat(builds()).hasSize(1);
+  }
+
+  @Test
+  void theLockOfAKilledBuildIsTakenOver() throws Exception {
+    Process gone = new ProcessBuilder("true").start();
+    gone.waitFor();
+    Path lock = Files.createDirectories(root.resolve("target/.build-lock"));
+    Files.writeString(lock.resolve("pid"), gone.pid() + "\n");
+    assertThat(run().status).isEqualTo(42);
+    assertThat(builds()).hasSize(1);
+    assertThat(lock).doesNotExist();
+  }
+
+  @Test
+  void theRootIsFoundThroughLinksAndFromAnyFolder() throws Exception {
+    Path links = Files.createDirectories(temp.resolve("links"));
+    Path absolute =
+        Files.createSymbolicLink(links.resolve("one"), root.resolve("scripts/convtrain"));
+    Path relative = Files.createSymbolicLink(links.resolve("two"), Path.of("one"));
+    for (Path link : List.of(absolute, relative)) {
+      assertThat(run(Map.of(), link).out).contains("<-Dconvtrain.home=" + root + ">");
+    }
+    Process plain = start(Map.of(), root.resolve("scripts"), Path.of("./convtrain"));
+    assertThat(out(plain)).contains("<-Dconvtrain.home=" + root + ">");
+  }
+
+  @Test
+  void threadsSetOpenMpBeforeJavaStarts() throws Exception {
+    Path script = root.resolve("scripts/convtrain");
+    assertThat(run(Map.of(), script, "train", "--threads", "3", "x").out)
+        .startsWith("OMP_NUM_THREADS=3\n")
+        .endsWith("<train>\n<--threads>\n<3>\n<x>\n");
+    assertThat(run(Map.of(), script, "--threads=5").out).startsWith("OMP_NUM_THREADS=5\n");
+    assertThat(run(Map.of(), script, "--threads", "many").out)
+        .startsWith("OMP_NUM_THREADS=unset\n");
+    assertThat(run(Map.of(), script, "threads", "3").out).startsWith("OMP_NUM_THREADS=unset\n");
+  }
+
+  @Test
+  void javaHomeComesBeforeThePath() throws Exception {
+    Path jdk = Files.createDirectories(temp.resolve("jdk/bin"));
+    executable(jdk.resolve("java"), "#!/bin/sh\necho from JAVA_HOME\n");
+    Files.writeString(temp.resolve("jdk/release"), "JAVA_VERSION=\"25.0.3\"\n");
+    Path script = root.resolve("scripts/convtrain");
+    assertThat(run(Map.of("JAVA_HOME", temp.resolve("jdk").toString()), script).out)
+        .isEqualTo("from JAVA_HOME\n");
+
+    Result wrong = run(Map.of("JAVA_HOME", "/none"), script);
+    assertThat(wrong.status).isEqualTo(1);
+    assertThat(wrong.err).contains("JAVA_HOME=/none has no bin/java");
+  }
+
+  @Test
+  void missingOrOldToolsAreNamedWithWhatToInstall() throws Exception {
+    executable(bin.resolve("java"), JAVA.replace("VERSION", "1.8.0_402"));
+    assertThat(run().err).contains("needs Java 17 or newer, found 8 at ").contains("apt install");
+    Files.delete(bin.resolve("java"));
+    onlyFakes();
+    assertThat(run().err).contains("needs Java 17 or newer and found none");
+    executable(bin.resolve("java"), JAVA.replace("VERSION", "21"));
+    Files.delete(bin.resolve("mvn"));
+    Result result = run();
+    assertThat(result.err).contains("found no mvn").contains("apt install maven");
+    assertThat(result.status).isEqualTo(1);
+  }
+
+  @Test
+  void anInstallationWithoutSourcesJustRuns() throws Exception {
+    Files.delete(root.resolve("pom.xml"));
+    assertThat(run().err).contains("found neither pom.xml nor convtrain.jar");
+    Files.createDirectory(root.resolve("lib"));
+    Files.writeString(root.resolve("lib/convtrain.jar"), "");
+    assertThat(run().out).contains("<" + root + "/lib/convtrain.jar:" + root + "/lib/*>");
+    Files.writeString(root.resolve("convtrain.jar"), "");
+    assertThat(run().out).contains("<" + root + "/convtrain.jar:" + root + "/lib/*>");
+    assertThat(root.resolve("builds")).doesNotExist();
+  }
+
+  private boolean onlyFakes;
+
+  /** Leaves on PATH, beside the fakes, only the tools that every system has. */
+  private void onlyFakes() throws IOException {
+    onlyFakes = true;
+    String tools = "cat cut dirname find grep mkdir readlink rm rmdir sed sleep stty touch";
+    for (String tool : tools.split(" ")) {
+      Path real = Path.of("/usr/bin", tool);
+      Path path = Files.exists(real) ? real : Path.of("/bin", tool);
+      executable(bin.resolve(tool), "#!/bin/sh\nexec " + path + " \"$@\"\n");
+    }
+  }
+
+  private Result run() throws Exception {
+    return run(Map.of(), root.resolve("scripts/convtrain"));
+  }
+
+  private Result run(Map<String, String> environment, Path script, String... words)
+      throws Exception {
+    Process process = start(environment, temp, script, words);
+    String out = out(process);
+    String err = new String(process.getErrorStream().readAllBytes(), StandardCharsets.UTF_8);
+    return new Result(process.exitValue(), out, err);
+  }
+
+  private static String out(Process process) throws Exception {
+    assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    return new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+  }
+
+  private Process start(Map<String, String> environment, Path folder, Path script, String... words)
+      throws IOException {
+    List<String> command = new ArrayList<>(List.of(script.toString()));
+    command.addAll(List.of(words));
+    ProcessBuilder builder = new ProcessBuilder(command).directory(folder.toFile());
+    builder.environment().clear();
+    builder.environment().put("PATH", onlyFakes ? bin.toString() : bin + ":/usr/bin:/bin");
+    builder.environment().putAll(environment);
+    Process process = builder.start();
+    process.getOutputStream().close();
+    return process;
+  }
+
+  private List<String> builds() throws IOException {
+    return Files.readAllLines(root.resolve("builds"));
+  }
+
+  private static void executable(Path file, String text) throws IOException {
+    Files.writeString(file, text);
+    assertThat(file.toFile().setExecutable(true)).isTrue();
+  }
+
+  private static void age(Path file) throws IOException {
+    Files.setLastModifiedTime(file, FileTime.from(Instant.now().minusSeconds(60)));
+  }
+}

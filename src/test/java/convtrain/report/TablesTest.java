@@ -1,0 +1,133 @@
+package convtrain.report;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import com.fasterxml.jackson.databind.ObjectMapper;
+import convtrain.graph.LayerSpec;
+import convtrain.graph.ModelGraph;
+import convtrain.graph.ModelSpec;
+import convtrain.graph.ModelSummary;
+import convtrain.graph.Padding;
+import convtrain.graph.Pair;
+import convtrain.graph.Shape;
+import convtrain.report.SummaryTable.MemoryLine;
+import convtrain.train.Evaluation;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class TablesTest {
+  private static LayerSpec conv(String name, List<String> inputs) {
+    return new LayerSpec.Conv2d(
+        name, inputs, 4, Pair.of(3), null, Padding.of(1), null, null, false, null);
+  }
+
+  private static ModelSummary summary(LayerSpec... layers) {
+    return ModelSummary.of(ModelGraph.of(new ModelSpec(Shape.image(1, 28, 28), List.of(layers))));
+  }
+
+  @Test
+  void theSummaryOfAChainNeedsNoInputs() {
+    ModelSummary chain =
+        summary(
+            conv(null, null),
+            new LayerSpec.BatchNorm2d(null, null, null, null, null),
+            new LayerSpec.GlobalAvgPool(null, null),
+            new LayerSpec.Linear(null, null, 10, null, null));
+    assertThat(
+            SummaryTable.render(
+                chain,
+                "tiny",
+                new MemoryLine("memory at batch 128", 5 << 20),
+                new MemoryLine("parameters", 2048),
+                new MemoryLine("little", 12)))
+        .isEqualTo(
+            """
+            tiny
+
+            layer (type)                        output shape  parameters    MACs  receptive field
+            -------------------------------------------------------------------------------------
+            conv2d1 (conv2d)                    [4, 28, 28]           36  28,224            3 x 3
+            batch_norm2d1 (batch_norm2d)        [4, 28, 28]            8       0            3 x 3
+            global_avg_pool1 (global_avg_pool)  [4, 1, 1]              0       0          28 x 28
+            linear1 (linear)                    [10]                  50      40          28 x 28
+
+            trainable parameters: 94
+            buffers: 8
+            forward pass: 28,264 MACs = 0.057 MFLOP per image (2 FLOP per MAC)
+            training step: 84,792 MACs = 0.170 MFLOP per image (3 x forward: output, input gradient, weight gradient)
+            memory at batch 128: 5.0 MiB
+            parameters: 2.0 KiB
+            little: 12 B
+            """);
+  }
+
+  @Test
+  void aBranchNamesItsInputs() {
+    String text =
+        SummaryTable.render(
+            summary(conv("a", null), conv("b", null), new LayerSpec.Add("sum", List.of("a", "b"))),
+            "branch");
+    assertThat(text)
+        .contains(
+            """
+            layer (type)  inputs  output shape  parameters     MACs  receptive field
+            ------------------------------------------------------------------------
+            a (conv2d)            [4, 28, 28]           36   28,224            3 x 3
+            b (conv2d)            [4, 28, 28]          144  112,896            5 x 5
+            sum (add)     a, b    [4, 28, 28]            0        0            5 x 5
+            """);
+  }
+
+  @Test
+  void anEvaluationAsTextHasScoresAndTheConfusionMatrix() {
+    Evaluation evaluation = new Evaluation("test", 0.25, new long[][] {{1500, 500}, {0, 2000}});
+    assertThat(new EvaluationReport(evaluation, List.of("cat", "dog")).text())
+        .isEqualTo(
+            """
+            test: 4,000 samples, loss 0.2500, accuracy 87.50% (500 wrong)
+
+            class  samples  precision  recall      F1
+            -----------------------------------------
+            cat      2,000     1.0000  0.7500  0.8571
+            dog      2,000     0.8000  1.0000  0.8889
+            mean               0.9000  0.8750  0.8730
+
+            true \\ predicted   cat   dog
+            ----------------------------
+            cat               1500   500
+            dog                  0  2000
+            """);
+  }
+
+  @Test
+  void anEvaluationAsJsonHasTheSameNumbers() throws Exception {
+    Evaluation evaluation = new Evaluation("test", 0.25, new long[][] {{3, 1}, {0, 4}});
+    assertThat(new ObjectMapper().readTree(new EvaluationReport(evaluation).json()))
+        .isEqualTo(
+            new ObjectMapper()
+                .readTree(
+                    """
+                    {"split": "test", "samples": 8, "loss": 0.25, "accuracy": 0.875,
+                     "classes": [
+                       {"name": "0", "samples": 4, "precision": 1.0, "recall": 0.75,
+                        "f1": 0.8571428571428571},
+                       {"name": "1", "samples": 4, "precision": 0.8, "recall": 1.0,
+                        "f1": 0.8888888888888888}],
+                     "confusion": [[3, 1], [0, 4]]}
+                    """));
+  }
+
+  @Test
+  void namesMustMatchTheClasses() {
+    Evaluation evaluation = new Evaluation("test", 0.25, new long[][] {{3}});
+    assertThatThrownBy(() -> new EvaluationReport(evaluation, List.of("a", "b")))
+        .hasMessage("2 class names for 1 classes");
+  }
+
+  @Test
+  void aRowOfTheWrongLengthIsRejected() {
+    assertThatThrownBy(() -> new TextTable().left("a").row("1", "2"))
+        .hasMessage("a row of 2 cells in a table of 1 columns");
+  }
+}
