@@ -155,7 +155,7 @@ final class BatchNormOp implements Op {
       forward
           .with(DNNL_ARG_MEAN, perChannel, b.parameters().get("running_mean"))
           .with(DNNL_ARG_VARIANCE, perChannel, b.parameters().get("running_var"));
-      bindAffine(forward, b.parameters().get("weight"), b.parameters().get("bias"));
+      bindAffine(b.parameters().get("weight"), b.parameters().get("bias"));
       bindWorkspace(forward, b.saved(), 0);
     }
     forward.ready(b.scratch());
@@ -182,19 +182,15 @@ final class BatchNormOp implements Op {
     forward
         .with(DNNL_ARG_MEAN, perChannel, savedMean)
         .with(DNNL_ARG_VARIANCE, perChannel, savedVariance);
-    bindAffine(forward, usedWeight, usedBias);
+    bindAffine(usedWeight, usedBias);
     bindWorkspace(forward, b.saved(), 4 * vectorBytes());
     if (b.dy() != null) {
-      bindBackward(b, savedMean, savedVariance, usedWeight, usedBias);
+      bindBackward(b, savedMean, savedVariance, usedWeight);
     }
   }
 
   private void bindBackward(
-      Binding b,
-      DeviceBuffer savedMean,
-      DeviceBuffer savedVariance,
-      DeviceBuffer usedWeight,
-      DeviceBuffer usedBias) {
+      Binding b, DeviceBuffer savedMean, DeviceBuffer savedVariance, DeviceBuffer usedWeight) {
     dy = DropoutMasks.floats(b.dy());
     DeviceBuffer dx = b.dx().get(0) == null ? b.dy() : b.dx().get(0);
     backward
@@ -203,9 +199,9 @@ final class BatchNormOp implements Op {
         .with(DNNL_ARG_VARIANCE, perChannel, savedVariance)
         .with(DNNL_ARG_DIFF_DST, x, b.dy())
         .with(DNNL_ARG_DIFF_SRC, x, dx);
-    bindAffine(backward, usedWeight, usedBias);
     if (affine) {
       backward
+          .with(DNNL_ARG_SCALE, perChannel, usedWeight)
           .with(DNNL_ARG_DIFF_SCALE, perChannel, b.gradients().get("weight"))
           .with(DNNL_ARG_DIFF_SHIFT, perChannel, b.gradients().get("bias"));
     }
@@ -217,9 +213,9 @@ final class BatchNormOp implements Op {
     return b.saved().slice(index * vectorBytes(), vectorBytes());
   }
 
-  private void bindAffine(Kernel kernel, DeviceBuffer usedWeight, DeviceBuffer usedBias) {
+  private void bindAffine(DeviceBuffer usedWeight, DeviceBuffer usedBias) {
     if (affine) {
-      kernel
+      forward
           .with(DNNL_ARG_SCALE, perChannel, usedWeight)
           .with(DNNL_ARG_SHIFT, perChannel, usedBias);
     }
