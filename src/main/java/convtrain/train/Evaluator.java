@@ -1,0 +1,132 @@
+package convtrain.train;
+
+import convtrain.backend.Backend;
+import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.StepMetrics;
+import convtrain.data.BatchStream;
+import convtrain.data.Dataset;
+import convtrain.graph.ModelGraph;
+import convtrain.plan.Plan;
+import convtrain.plan.RunState;
+import java.util.List;
+
+/** Scores a network as it stands: no dropout, batch norm by its running statistics. */
+public final class Evaluator implements AutoCloseable {
+  private static final int BATCH_SIZE = 500;
+
+  private final RunState state;
+  private final Plans plans;
+  private final int classes;
+  private final float[] logits;
+
+  /**
+   * @param state the network's parameters
+   * @param normalization as in training
+   */
+  public Evaluator(Backend backend, ModelGraph graph, RunState state, Normalization normalization) {
+    this.state = state;
+    this.classes = graph.classes();
+    this.logits = new float[BATCH_SIZE * classes];
+    this.plans = new Plans(backend, graph, state, null, normalization, BATCH_SIZE, 0);
+  }
+
+  /** Loss and accuracy over a data set; the run's training metrics are cleared. */
+  public StepMetrics score(Dataset data) {
+    state.clearMetrics();
+    BatchStream batches = inOrder(data);
+    for (int n = next(batches); n > 0; n = next(batches)) {
+      plans.of(n).step();
+    }
+    StepMetrics metrics = state.metrics();
+    state.clearMetrics();
+    return metrics;
+  }
+
+  /**
+   * Loss, accuracy and which class was taken for which.
+   *
+   * @param split name of the data, for the report
+   */
+  public Evaluation evaluate(String split, Dataset data) {
+    long[][] confusion = new long[classes][classes];
+    state.clearMetrics();
+    BatchStream batches = inOrder(data);
+    int done = 0;
+    for (int n = next(batches); n > 0; n = next(batches)) {
+      Plan plan = plans.of(n);
+      plan.step();
+      plan.readLogits(logits);
+      for (int i = 0; i < n; i++) {
+        confusion[data.label(done + i)][best(i)]++;
+      }
+      done += n;
+    }
+    StepMetrics metrics = state.metrics();
+    state.clearMetrics();
+    return new Evaluation(split, metrics.loss(), confusion);
+  }
+
+  /**
+   * Class probabilities of single images.
+   *
+   * @param images bytes [C, H, W] each
+   * @return softmax of the logits, one row per image
+   */
+  public double[][] predict(List<byte[]> images) {
+    double[][] probabilities = new double[images.size()][];
+    for (int start = 0; start < images.size(); start += BATCH_SIZE) {
+      List<byte[]> batch = images.subList(start, Math.min(images.size(), start + BATCH_SIZE));
+      plans.host().images().clear();
+      batch.forEach(plans.host().images()::put);
+      // Labels play no part in the logits; zero is a class of every network.
+      for (int i = 0; i < batch.size(); i++) {
+        plans.host().labels().putInt(i * Integer.BYTES, 0);
+      }
+      Plan plan = plans.of(batch.size());
+      plan.step();
+      plan.readLogits(logits);
+      for (int i = 0; i < batch.size(); i++) {
+        probabilities[start + i] = softmax(i);
+      }
+    }
+    state.clearMetrics();
+    return probabilities;
+  }
+
+  private static BatchStream inOrder(Dataset data) {
+    BatchStream batches = new BatchStream(data, BATCH_SIZE, false, false, 0);
+    batches.startEpoch(0);
+    return batches;
+  }
+
+  private int next(BatchStream batches) {
+    return batches.next(plans.host().images(), plans.host().labels());
+  }
+
+  private int best(int sample) {
+    int best = 0;
+    for (int c = 1; c < classes; c++) {
+      best = logits[sample * classes + c] > logits[sample * classes + best] ? c : best;
+    }
+    return best;
+  }
+
+  private double[] softmax(int sample) {
+    double max = logits[sample * classes + best(sample)];
+    double[] probabilities = new double[classes];
+    double sum = 0;
+    for (int c = 0; c < classes; c++) {
+      probabilities[c] = Math.exp(logits[sample * classes + c] - max);
+      sum += probabilities[c];
+    }
+    for (int c = 0; c < classes; c++) {
+      probabilities[c] /= sum;
+    }
+    return probabilities;
+  }
+
+  @Override
+  public void close() {
+    plans.close();
+  }
+}

@@ -1,0 +1,203 @@
+package convtrain.train;
+
+import convtrain.backend.Backend;
+import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.StepMetrics;
+import convtrain.config.LearningRates;
+import convtrain.config.RunConfig;
+import convtrain.data.BatchStream;
+import convtrain.data.Dataset;
+import convtrain.graph.ModelGraph;
+import convtrain.plan.RunState;
+import java.util.Map;
+import java.util.function.BooleanSupplier;
+
+/**
+ * Trains a network: for each epoch, every batch through the plan, then the scores on the test set
+ * (and the validation split). One thread; a step allocates nothing and reads nothing back.
+ */
+public final class Trainer implements AutoCloseable {
+  private static final long PROGRESS_NANOS = 100_000_000;
+
+  /**
+   * What is learnt from and scored on.
+   *
+   * @param validation null without a validation split
+   */
+  public record Data(Dataset train, Dataset validation, Dataset test) {}
+
+  private final Backend backend;
+  private final RunConfig run;
+  private final Data data;
+  private final TrainListener listener;
+  private final ModelGraph graph;
+  private final BatchStream batches;
+  private final LearningRates rates;
+  private final RunState state;
+  private final Plans plans;
+  private final Evaluator evaluator;
+  private EpochRecord lastEpoch;
+  private int epochInProgress;
+  private long stepInProgress;
+
+  /** Makes the plans' state and draws the initial weights. */
+  public Trainer(Backend backend, RunConfig run, Data data, TrainListener listener) {
+    this.backend = backend;
+    this.run = run;
+    this.data = data;
+    this.listener = listener;
+    graph = ModelGraph.of(run.model());
+    int batchSize = Math.min(run.train().batchSize(), data.train().size());
+    batches =
+        new BatchStream(
+            data.train(), batchSize, run.data().shuffle(), run.data().dropLast(), run.seed());
+    rates = run.train().learningRates(batches.stepsPerEpoch());
+    Normalization normalization = normalization(run, graph);
+    state = new RunState(backend, graph, batchSize, run.train().optimizer(), rates.steps());
+    state.setSchedule(table(rates));
+    state.initialize(run.seed());
+    plans =
+        new Plans(
+            backend, graph, state, run.train().optimizer(), normalization, batchSize, run.seed());
+    evaluator = new Evaluator(backend, graph, state, normalization);
+  }
+
+  /** How the run file turns bytes into the network's input. */
+  public static Normalization normalization(RunConfig run, ModelGraph graph) {
+    return new Normalization(
+        graph.input(),
+        run.data().normalize().means(graph.input()),
+        run.data().normalize().stds(graph.input()));
+  }
+
+  private static float[] table(LearningRates rates) {
+    float[] table = new float[Math.toIntExact(2 * rates.steps())];
+    for (int step = 0; step < rates.steps(); step++) {
+      table[2 * step] = (float) rates.lr(step);
+      table[2 * step + 1] = (float) rates.momentum(step);
+    }
+    return table;
+  }
+
+  /**
+   * Starts from given weights instead of drawn ones.
+   *
+   * @throws SafeTensorsException naming the tensor that is missing, unknown or of another shape
+   */
+  public void load(SafeTensors weights) {
+    Weights.load(weights, state);
+  }
+
+  /** The network's tensors as they stand. */
+  public SafeTensors weights(Map<String, String> metadata) {
+    return Weights.save(state, metadata);
+  }
+
+  /**
+   * Trains until the last epoch is done or {@code stop} says so, which is asked before each step.
+   *
+   * @return whether all epochs were completed
+   * @throws TrainingDivergedException if the loss becomes NaN or infinite
+   */
+  public boolean train(BooleanSupplier stop) {
+    listener.started(
+        new TrainStart(
+            run.train().epochs(),
+            batches.samplesPerEpoch(),
+            run.train().batchSize(),
+            data.validation() != null));
+    for (int epoch = 1; epoch <= run.train().epochs(); epoch++) {
+      if (!trainEpoch(epoch, stop)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  private boolean trainEpoch(int epoch, BooleanSupplier stop) {
+    epochInProgress = epoch;
+    stepInProgress = 0;
+    state.clearMetrics();
+    batches.startEpoch(epoch);
+    long started = System.nanoTime();
+    long shown = started;
+    for (int n = next(); n > 0; n = next()) {
+      if (stop.getAsBoolean()) {
+        return false;
+      }
+      plans.of(n).step();
+      stepInProgress++;
+      long now = System.nanoTime();
+      if (now - shown >= PROGRESS_NANOS) {
+        shown = now;
+        showProgress(epoch);
+      }
+    }
+    backend.synchronize();
+    StepMetrics metrics = checked(epoch);
+    listener.step(
+        epoch, stepInProgress, batches.stepsPerEpoch(), metrics.loss(), metrics.accuracy());
+    double trainSeconds = (System.nanoTime() - started) / 1e9;
+    lastEpoch = score(epoch, metrics, trainSeconds);
+    listener.epoch(lastEpoch);
+    return true;
+  }
+
+  private int next() {
+    return batches.next(plans.host().images(), plans.host().labels());
+  }
+
+  private void showProgress(int epoch) {
+    StepMetrics metrics = checked(epoch);
+    listener.step(
+        epoch, stepInProgress, batches.stepsPerEpoch(), metrics.loss(), metrics.accuracy());
+  }
+
+  private StepMetrics checked(int epoch) {
+    StepMetrics metrics = state.metrics();
+    if (metrics.firstBadStep() >= 0) {
+      long inEpoch = metrics.firstBadStep() - (epoch - 1L) * batches.stepsPerEpoch() + 1;
+      throw new TrainingDivergedException(epoch, inEpoch, batches.stepsPerEpoch(), lastEpoch);
+    }
+    return metrics;
+  }
+
+  private EpochRecord score(int epoch, StepMetrics train, double trainSeconds) {
+    long started = System.nanoTime();
+    StepMetrics test = evaluator.score(data.test());
+    StepMetrics validation = data.validation() == null ? null : evaluator.score(data.validation());
+    long step = state.step();
+    return new EpochRecord(
+        epoch,
+        run.train().epochs(),
+        step,
+        rates.lr(step - 1),
+        train.loss(),
+        train.accuracy(),
+        test.loss(),
+        test.accuracy(),
+        trainSeconds,
+        (System.nanoTime() - started) / 1e9,
+        train.samples() / trainSeconds,
+        validation == null ? null : validation.loss(),
+        validation == null ? null : validation.accuracy());
+  }
+
+  /** The last completed epoch, or null. */
+  public EpochRecord lastEpoch() {
+    return lastEpoch;
+  }
+
+  /** {@code epoch 3, step 120 of 469}: how far training came. */
+  public String position() {
+    return "epoch %d, step %d of %d"
+        .formatted(epochInProgress, stepInProgress, batches.stepsPerEpoch());
+  }
+
+  @Override
+  public void close() {
+    evaluator.close();
+    plans.close();
+    state.close();
+  }
+}

@@ -1,0 +1,63 @@
+package convtrain.train;
+
+import convtrain.graph.Names;
+import convtrain.plan.RunState;
+import java.util.Collection;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+
+/** A network's tensors to and from safetensors, by PyTorch's names and in its order. */
+public final class Weights {
+  private Weights() {}
+
+  /** All tensors of a run as they stand. */
+  public static SafeTensors save(RunState state, Map<String, String> metadata) {
+    TreeMap<String, SafeTensors.Tensor> tensors = new TreeMap<>();
+    state
+        .tensors()
+        .forEach(
+            (name, dims) -> tensors.put(name, new SafeTensors.Tensor(dims, state.fetch(name))));
+    return new SafeTensors(metadata, tensors);
+  }
+
+  /**
+   * Sets all tensors of a run; nothing is changed unless every one fits.
+   *
+   * @throws SafeTensorsException naming the tensor that is missing, unknown or of another shape
+   */
+  public static void load(SafeTensors weights, RunState state) {
+    Map<String, List<Integer>> expected = state.tensors();
+    weights.tensors().forEach((name, tensor) -> check(name, tensor.dims(), expected));
+    for (Map.Entry<String, List<Integer>> tensor : expected.entrySet()) {
+      if (!weights.tensors().containsKey(tensor.getKey())) {
+        throw new SafeTensorsException(
+            "tensor %s %s of the network is missing from the weights; they hold: %s"
+                .formatted(
+                    tensor.getKey(),
+                    tensor.getValue(),
+                    nearest(tensor.getKey(), weights.tensors().keySet())));
+      }
+    }
+    weights.tensors().forEach((name, tensor) -> state.load(name, tensor.dims(), tensor.values()));
+  }
+
+  private static void check(String name, List<Integer> dims, Map<String, List<Integer>> expected) {
+    List<Integer> wanted = expected.get(name);
+    if (wanted == null) {
+      throw new SafeTensorsException(
+          "tensor %s %s of the weights has no place in the network; it has: %s"
+              .formatted(name, dims, nearest(name, expected.keySet())));
+    }
+    if (!wanted.equals(dims)) {
+      throw new SafeTensorsException(
+          "tensor %s: the weights have %s, the network needs %s; use the model they were trained with"
+              .formatted(name, dims, wanted));
+    }
+  }
+
+  private static String nearest(String name, Collection<String> known) {
+    List<String> names = Names.nearestFirst(name, known);
+    return String.join(", ", names.subList(0, Math.min(4, names.size())));
+  }
+}
