@@ -166,7 +166,8 @@ def joins():
          layer("concat", inputs=["b", "input", "a"]))
     case("concat_of_16_and_8", [16, 4, 4], 3, conv(8, 1, name="a"), layer("concat", inputs=["input", "a"]))
     case("concat_one_tensor_twice", [3, 2, 3], 3, layer("tanh", "a"), layer("concat", inputs=["a", "a"]))
-    case("concat_vectors", [5], 3, layer("linear", "a", out_features=3), layer("concat", inputs=["a", "input"]))
+    case("concat_vectors", [5], 3, layer("linear", "a", out_features=3),
+         layer("concat", inputs=["a", "input"]))
 
 
 def blocks():
@@ -230,8 +231,11 @@ def make_parameter(kind, name, shape, random):
 
 def layer_case(name, shape, n, layers, kind, tensors):
     random = generator(name)
-    model = TorchModel({"input": shape, "layers": layers},
-                       lambda *tensor: make_parameter(*tensor, random).requires_grad_(".running_" not in tensor[1]))
+
+    def make(kind, name, shape):
+        return make_parameter(kind, name, shape, random).requires_grad_(".running_" not in name)
+
+    model = TorchModel({"input": shape, "layers": layers}, make)
     x = draw_input(kind, [n] + shape, random).double().requires_grad_()
     with torch.no_grad():
         model.forward(x, training=False)  # makes the parameters

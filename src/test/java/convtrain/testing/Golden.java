@@ -8,7 +8,6 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -146,8 +145,7 @@ public final class Golden {
     }
     Map<String, Case> byName = new LinkedHashMap<>();
     cases.forEach(each -> byName.put(each.name(), each));
-    for (Iterator<Map.Entry<String, JsonNode>> i = header.fields(); i.hasNext(); ) {
-      Map.Entry<String, JsonNode> entry = i.next();
+    for (Map.Entry<String, JsonNode> entry : header.properties()) {
       if (!entry.getKey().equals("__metadata__")) {
         int slash = entry.getKey().indexOf('/');
         byName

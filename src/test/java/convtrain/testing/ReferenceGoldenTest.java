@@ -24,7 +24,7 @@ class ReferenceGoldenTest {
     return Golden.load("cross_entropy").cases();
   }
 
-  @ParameterizedTest
+  @ParameterizedTest(name = "{0}")
   @MethodSource("layers")
   void layersMatchPyTorchForwardAndBackward(Golden.Case golden) {
     Map<String, double[]> parameters = new LinkedHashMap<>();
@@ -48,7 +48,7 @@ class ReferenceGoldenTest {
     }
   }
 
-  @ParameterizedTest
+  @ParameterizedTest(name = "{0}")
   @MethodSource("losses")
   void crossEntropyMatchesPyTorch(Golden.Case golden) {
     double[] logits = golden.tensor("logits").values();
