@@ -74,32 +74,40 @@ final class ReferenceConv2d implements ReferenceOp {
   }
 
   private void forEachTerm(Term term) {
-    int iy = 0;
     for (int n = 0; n < setting.n(); n++) {
       for (int k = 0; k < out.channels(); k++) {
+        for (int c = 0; c < groupIn; c++) {
+          int planeX = n * in.channels() + k / groupOut * groupIn + c;
+          int planeY = n * out.channels() + k;
+          forEachTap(planeY, k * groupIn + c, planeX, term);
+        }
+      }
+    }
+  }
+
+  /** One channel in, one out: the planes' positions in y, w and x. */
+  private void forEachTap(int planeY, int planeW, int planeX, Term term) {
+    for (int r = 0; r < window.kernel().h(); r++) {
+      for (int s = 0; s < window.kernel().w(); s++) {
+        int iw = (planeW * window.kernel().h() + r) * window.kernel().w() + s;
         for (int i = 0; i < out.height(); i++) {
-          for (int j = 0; j < out.width(); j++) {
-            forEachTap(n, k, i, j, iy++, term);
+          int row = i * window.stride().h() + r * window.dilation().h() - window.padTop();
+          if (row >= 0 && row < in.height()) {
+            int iy = (planeY * out.height() + i) * out.width();
+            alongRow(iy, iw, (planeX * in.height() + row) * in.width(), s, term);
           }
         }
       }
     }
   }
 
-  private void forEachTap(int n, int k, int i, int j, int iy, Term term) {
-    for (int c = 0; c < groupIn; c++) {
-      int channel = k / groupOut * groupIn + c;
-      for (int r = 0; r < window.kernel().h(); r++) {
-        int row = i * window.stride().h() + r * window.dilation().h() - window.padTop();
-        for (int s = 0; s < window.kernel().w(); s++) {
-          int column = j * window.stride().w() + s * window.dilation().w() - window.padLeft();
-          if (row >= 0 && row < in.height() && column >= 0 && column < in.width()) {
-            int iw = ((k * groupIn + c) * window.kernel().h() + r) * window.kernel().w() + s;
-            term.at(
-                iy, iw, ((n * in.channels() + channel) * in.height() + row) * in.width() + column);
-          }
-        }
+  private void alongRow(int iy, int iw, int ix, int s, Term term) {
+    int column = s * window.dilation().w() - window.padLeft();
+    for (int j = 0; j < out.width(); j++) {
+      if (column >= 0 && column < in.width()) {
+        term.at(iy + j, iw, ix + column);
       }
+      column += window.stride().w();
     }
   }
 }
