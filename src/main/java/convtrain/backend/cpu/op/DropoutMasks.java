@@ -8,6 +8,7 @@ import convtrain.graph.Philox;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -27,15 +28,25 @@ import java.util.List;
 public final class DropoutMasks {
   private static final int CHUNK = 4096;
   private static final int PER_BLOCK = 16;
+  private static final int BLOCKS = CHUNK / PER_BLOCK;
+  private static final long ONES = 0x0101010101010101L;
+  private static final long LOW_BITS = 0x7F * ONES;
+  private static final long TOP_BITS = 0x80 * ONES;
 
   private final Workers workers;
+  private final Words[] scratch;
   private final List<Mask> masks = new ArrayList<>();
   private ByteBuffer clock;
   private long step;
   private final Workers.Task drawAll = this::drawPart;
 
-  public DropoutMasks(Workers workers) {
+  /**
+   * @param parts how many ways {@code workers} cuts a task
+   */
+  public DropoutMasks(Workers workers, int parts) {
     this.workers = workers;
+    scratch = new Words[parts];
+    Arrays.setAll(scratch, part -> new Words());
   }
 
   /**
@@ -62,12 +73,22 @@ public final class DropoutMasks {
 
   /** Chunks are dealt out in turn, so that every part gets its share of each layer. */
   private void drawPart(int part, int parts) {
-    int[] block = new int[4];
-    for (Mask mask : masks) {
+    Words words = scratch[part];
+    for (int m = 0; m < masks.size(); m++) {
+      Mask mask = masks.get(m);
       for (int chunk = part; chunk < mask.chunks; chunk += parts) {
-        mask.drawChunk(chunk, (int) step, block);
+        mask.drawChunk(chunk, (int) step, words);
       }
     }
+  }
+
+  /** One thread's random words: those of a chunk's blocks. */
+  private static final class Words {
+    private final long[] a = new long[BLOCKS];
+    private final long[] b = new long[BLOCKS];
+    private final long[] c = new long[BLOCKS];
+    private final long[] d = new long[BLOCKS];
+    private final int[] tie = new int[4];
   }
 
   /** The dropped elements of one tensor. */
@@ -108,38 +129,56 @@ public final class DropoutMasks {
       }
     }
 
-    private void drawChunk(int chunk, int step, int[] block) {
+    private void drawChunk(int chunk, int step, Words words) {
       int start = chunk * CHUNK;
-      int end = Math.min(elements, start + CHUNK);
-      int next = chunk * capacity;
-      for (int e = start; e < end; e += PER_BLOCK) {
-        Philox.block(seed, e / PER_BLOCK, step, layer, Philox.Purpose.DROPOUT.ordinal(), block);
-        for (int word = 0; word < 4; word++) {
-          next = drawWord(block[word], e + 4 * word, start, step, next);
-        }
+      int first = chunk * capacity;
+      Philox.blocks(
+          seed,
+          start / PER_BLOCK,
+          step,
+          layer,
+          Philox.Purpose.DROPOUT.ordinal(),
+          BLOCKS,
+          words.a,
+          words.b,
+          words.c,
+          words.d);
+      int next = first;
+      for (int block = 0; block < BLOCKS; block++) {
+        int e = start + block * PER_BLOCK;
+        next = select(words.a[block] | words.b[block] << 32, e, start, step, words, next);
+        next = select(words.c[block] | words.d[block] << 32, e + 8, start, step, words, next);
       }
-      // The last block may reach beyond the tensor.
-      while (next > chunk * capacity && start + dropped[next - 1] >= elements) {
+      // The last blocks may reach beyond the tensor.
+      while (next > first && start + dropped[next - 1] >= elements) {
         next--;
       }
-      counts[chunk] = next - chunk * capacity;
+      counts[chunk] = next - first;
     }
 
-    private int drawWord(int word, int e, int start, int step, int next) {
-      int bits = word;
+    /**
+     * Appends those of eight elements whose byte is at most the threshold. The bytes are compared
+     * all at once: with 127 - T added to its low seven bits, a byte's top bit stays clear only if
+     * the byte is at most T; for T above 127 the comparison is byte by byte.
+     */
+    private int select(long bytes, int e, int start, int step, Words words, int next) {
       int end = next;
-      for (int i = 0; i < 4; i++) {
-        int value = bits & 0xFF;
-        if (value <= threshold && (value < threshold || falls(e + i, step))) {
+      long hits =
+          threshold > 127
+              ? TOP_BITS
+              : ~((bytes & LOW_BITS) + (127 - threshold) * ONES | bytes) & TOP_BITS;
+      while (hits != 0) {
+        int i = Long.numberOfTrailingZeros(hits) >>> 3;
+        hits &= hits - 1;
+        int value = (int) (bytes >>> 8 * i) & 0xFF;
+        if (value < threshold || value == threshold && falls(e + i, step, words.tie)) {
           dropped[end++] = (short) (e + i - start);
         }
-        bits >>>= 8;
       }
       return end;
     }
 
-    private boolean falls(int e, int step) {
-      int[] block = new int[4];
+    private boolean falls(int e, int step, int[] block) {
       Philox.block(seed, e, step, layer, Philox.Purpose.DROPOUT_TIE.ordinal(), block);
       return Philox.unit(block[0], block[1]) < tie;
     }
