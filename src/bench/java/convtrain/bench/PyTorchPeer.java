@@ -81,7 +81,19 @@ public final class PyTorchPeer implements Callable<Integer> {
     // the libtorch_cpu.so of a PyTorch that the system may have, and crashes.
     String folder = "/org/bytedeco/pytorch/" + Loader.getPlatform() + "/";
     Loader.cacheResource(folder + "libtorch_cpu.so");
-    System.exit(new CommandLine(new PyTorchPeer()).execute(args));
+    CommandLine line = new CommandLine(new PyTorchPeer());
+    line.setExecutionExceptionHandler(PyTorchPeer::report);
+    System.exit(line.execute(args));
+  }
+
+  /** Wrong input is told in one line; anything else with its trace. */
+  private static int report(Exception e, CommandLine line, CommandLine.ParseResult parsed)
+      throws Exception {
+    if (e instanceof IllegalArgumentException || e instanceof IOException) {
+      line.getErr().println("PyTorchPeer: " + e.getMessage());
+      return line.getCommandSpec().exitCodeOnInvalidInput();
+    }
+    throw e;
   }
 
   @Override
