@@ -182,6 +182,7 @@ public final class PyTorchPeer implements Callable<Integer> {
       }
     }
 
+    @SuppressWarnings("try") // the scope works by being open
     Round round(int count) {
       try (PointerScope scope = new PointerScope()) {
         Tensor lossSum = zeros(1);
@@ -197,6 +198,7 @@ public final class PyTorchPeer implements Callable<Integer> {
       }
     }
 
+    @SuppressWarnings("try") // the scope works by being open
     private void step(Tensor lossSum, Tensor correct) {
       try (PointerScope scope = new PointerScope()) {
         Tensor chosen = nextSamples();
