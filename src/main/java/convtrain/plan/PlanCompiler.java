@@ -164,12 +164,18 @@ public final class PlanCompiler {
   private void addGroup(Node head, List<Node> fused, int output) {
     List<Boolean> needed = head.inputs().stream().map(this::needsGradient).toList();
     OpFactory.RandomState random = new OpFactory.RandomState(options.seed(), state.clock());
-    Op op =
-        head.spec()
-            .accept(
-                factory,
-                new OpFactory.Context(
-                    head, List.copyOf(fused), needed, state.layoutsOf(head), random));
+    OpFactory.Context context =
+        new OpFactory.Context(head, List.copyOf(fused), needed, state.layoutsOf(head), random);
+    Op op;
+    try {
+      op = head.spec().accept(factory, context);
+    } catch (RuntimeException e) {
+      throw new PlanException(
+          "%s with input %s and batch size %d cannot be made on %s: %s"
+              .formatted(
+                  head.label(), head.in(), options.batchSize(), backend.name(), e.getMessage()),
+          e);
+    }
     ops.add(op);
     Group group = new Group(groups.size(), head, List.copyOf(fused), output, op);
     groups.add(group);

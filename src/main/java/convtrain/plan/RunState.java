@@ -61,18 +61,23 @@ public final class RunState implements AutoCloseable {
       int batchSize,
       OptimizerSpec optimizer,
       long scheduleSteps) {
-    OpFactory ops = backend.ops(batchSize, true);
-    long trained = lay(graph, ops, true, 0);
-    trainedBytes = trained;
-    long all = lay(graph, ops, false, trained);
-    parameters = allocate(backend, all);
-    gradients = optimizer == null ? null : allocate(backend, trained);
-    int slots = optimizer == null ? 0 : optimizer.stateSlots();
-    optimizerState = slots == 0 ? null : allocate(backend, Math.multiplyExact(trained, slots));
-    schedule = allocate(backend, Math.multiplyExact(scheduleSteps, 2L * Float.BYTES));
-    clock = allocate(backend, StepClock.BYTES);
-    metrics = allocate(backend, StepMetrics.BYTES);
-    StepMetrics.clear(metrics);
+    try {
+      OpFactory ops = backend.ops(batchSize, true);
+      long trained = lay(graph, ops, true, 0);
+      trainedBytes = trained;
+      long all = lay(graph, ops, false, trained);
+      parameters = allocate(backend, all);
+      gradients = optimizer == null ? null : allocate(backend, trained);
+      int slots = optimizer == null ? 0 : optimizer.stateSlots();
+      optimizerState = slots == 0 ? null : allocate(backend, Math.multiplyExact(trained, slots));
+      schedule = allocate(backend, Math.multiplyExact(scheduleSteps, 2L * Float.BYTES));
+      clock = allocate(backend, StepClock.BYTES);
+      metrics = allocate(backend, StepMetrics.BYTES);
+      StepMetrics.clear(metrics);
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
   }
 
   private DeviceBuffer allocate(Backend backend, long bytes) {
