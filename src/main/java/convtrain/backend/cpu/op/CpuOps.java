@@ -35,7 +35,7 @@ public final class CpuOps implements OpFactory {
     this.threads = threads;
     this.batch = batch;
     this.training = training;
-    this.masks = new DropoutMasks(workers);
+    this.masks = new DropoutMasks(workers, threads);
   }
 
   @Override

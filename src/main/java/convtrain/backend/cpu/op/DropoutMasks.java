@@ -28,14 +28,24 @@ public final class DropoutMasks {
   private static final int CHUNK = 4096;
   private static final int PER_BLOCK = 16;
 
+  /** Ints of two cache lines: four are used, the rest keeps the parts' arrays apart. */
+  private static final int CACHE_LINES = 32;
+
   private final Workers workers;
   private final List<Mask> masks = new ArrayList<>();
+  private final int[][] blocks;
+  private final int[][] ties;
   private ByteBuffer clock;
   private long step;
   private final Workers.Task drawAll = this::drawPart;
 
-  public DropoutMasks(Workers workers) {
+  /**
+   * @param parts how many ways {@code workers} cuts a task
+   */
+  public DropoutMasks(Workers workers, int parts) {
     this.workers = workers;
+    blocks = new int[parts][CACHE_LINES];
+    ties = new int[parts][CACHE_LINES];
   }
 
   /**
@@ -62,10 +72,10 @@ public final class DropoutMasks {
 
   /** Chunks are dealt out in turn, so that every part gets its share of each layer. */
   private void drawPart(int part, int parts) {
-    int[] block = new int[4];
+    int[] block = blocks[part];
     for (Mask mask : masks) {
       for (int chunk = part; chunk < mask.chunks; chunk += parts) {
-        mask.drawChunk(chunk, (int) step, block);
+        mask.drawChunk(chunk, (int) step, block, ties[part]);
       }
     }
   }
@@ -108,14 +118,14 @@ public final class DropoutMasks {
       }
     }
 
-    private void drawChunk(int chunk, int step, int[] block) {
+    private void drawChunk(int chunk, int step, int[] block, int[] tieBlock) {
       int start = chunk * CHUNK;
       int end = Math.min(elements, start + CHUNK);
       int next = chunk * capacity;
       for (int e = start; e < end; e += PER_BLOCK) {
         Philox.block(seed, e / PER_BLOCK, step, layer, Philox.Purpose.DROPOUT.ordinal(), block);
         for (int word = 0; word < 4; word++) {
-          next = drawWord(block[word], e + 4 * word, start, step, next);
+          next = drawWord(block[word], e + 4 * word, start, step, next, tieBlock);
         }
       }
       // The last block may reach beyond the tensor.
@@ -125,12 +135,12 @@ public final class DropoutMasks {
       counts[chunk] = next - chunk * capacity;
     }
 
-    private int drawWord(int word, int e, int start, int step, int next) {
+    private int drawWord(int word, int e, int start, int step, int next, int[] tieBlock) {
       int bits = word;
       int end = next;
       for (int i = 0; i < 4; i++) {
         int value = bits & 0xFF;
-        if (value <= threshold && (value < threshold || falls(e + i, step))) {
+        if (value <= threshold && (value < threshold || falls(e + i, step, tieBlock))) {
           dropped[end++] = (short) (e + i - start);
         }
         bits >>>= 8;
@@ -138,8 +148,7 @@ public final class DropoutMasks {
       return end;
     }
 
-    private boolean falls(int e, int step) {
-      int[] block = new int[4];
+    private boolean falls(int e, int step, int[] block) {
       Philox.block(seed, e, step, layer, Philox.Purpose.DROPOUT_TIE.ordinal(), block);
       return Philox.unit(block[0], block[1]) < tie;
     }
