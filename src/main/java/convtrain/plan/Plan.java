@@ -111,13 +111,13 @@ public final class Plan implements AutoCloseable {
   /**
    * Copies the last step's logits.
    *
-   * @param into receives [N, classes], row-major
+   * @param into receives [N, classes], row-major; may have room for more
    */
   public void readLogits(float[] into) {
     backend.synchronize();
     hostLogits.clear();
     logits.read(0, hostLogits);
-    hostLogits.asFloatBuffer().get(into);
+    hostLogits.asFloatBuffer().get(into, 0, hostLogits.capacity() / Float.BYTES);
   }
 
   @Override

@@ -79,6 +79,7 @@ public final class Evaluator implements AutoCloseable {
       plans.host().images().clear();
       batch.forEach(plans.host().images()::put);
       // Labels play no part in the logits; zero is a class of every network.
+      plans.host().labels().clear();
       for (int i = 0; i < batch.size(); i++) {
         plans.host().labels().putInt(i * Integer.BYTES, 0);
       }

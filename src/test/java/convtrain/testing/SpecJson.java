@@ -5,24 +5,27 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import convtrain.config.ScheduleSpec;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.OptimizerSpec;
 import java.io.UncheckedIOException;
 
-/** Reads the run file's words for a model or an optimizer straight into their records. */
+/** Reads the run file's words for a model, an optimizer or a schedule straight into records. */
 public final class SpecJson {
   private static final ObjectMapper MAPPER =
       register(
           register(
-              JsonMapper.builder()
-                  .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
-                  .build(),
-              LayerSpec.class),
-          OptimizerSpec.class);
+              register(
+                  JsonMapper.builder()
+                      .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+                      .build(),
+                  LayerSpec.class),
+              OptimizerSpec.class),
+          ScheduleSpec.class);
 
   private SpecJson() {}
 
-  /** A {@code ModelSpec}, {@code LayerSpec} or {@code OptimizerSpec}. */
+  /** A {@code ModelSpec}, {@code LayerSpec}, {@code OptimizerSpec} or {@code ScheduleSpec}. */
   public static <T> T read(JsonNode words, Class<T> type) {
     try {
       return MAPPER.treeToValue(words, type);

@@ -1,0 +1,335 @@
+package convtrain.backend;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import convtrain.backend.OpFactory.HostBatch;
+import convtrain.backend.OpFactory.Normalization;
+import convtrain.graph.OptimizerSpec;
+import convtrain.graph.Shape;
+import convtrain.testing.DeviceFloats;
+import convtrain.testing.Golden;
+import convtrain.testing.ReferenceOptimizer;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The ops of a step that are no layers, and memory. */
+class StepOpContractTest extends BackendContract {
+  private final List<AutoCloseable> owned = new ArrayList<>();
+
+  static List<Golden.Case> losses() {
+    return Golden.load("cross_entropy").cases();
+  }
+
+  static List<Golden.Case> optimizers() {
+    return Golden.load("optimizers").cases();
+  }
+
+  @AfterEach
+  void release() throws Exception {
+    for (int i = owned.size() - 1; i >= 0; i--) {
+      owned.get(i).close();
+    }
+  }
+
+  private <T extends AutoCloseable> T own(T resource) {
+    owned.add(resource);
+    return resource;
+  }
+
+  private DeviceBuffer floats(float[] values) {
+    DeviceBuffer buffer = own(backend().allocate((long) values.length * Float.BYTES));
+    DeviceFloats.write(values, buffer);
+    return buffer;
+  }
+
+  private DeviceBuffer ints(int[] values) {
+    ByteBuffer bytes = DeviceFloats.host(values.length * Integer.BYTES);
+    bytes.asIntBuffer().put(values);
+    DeviceBuffer buffer = own(backend().allocate(bytes.capacity()));
+    buffer.write(0, bytes);
+    return buffer;
+  }
+
+  private DeviceBuffer clock(long step) {
+    DeviceBuffer clock = own(backend().allocate(StepClock.BYTES));
+    StepClock.write(clock, step);
+    return clock;
+  }
+
+  private DeviceBuffer metrics() {
+    DeviceBuffer metrics = own(backend().allocate(StepMetrics.BYTES));
+    StepMetrics.clear(metrics);
+    return metrics;
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("losses")
+  void crossEntropyMatchesPyTorchAndAddsToTheMetrics(Golden.Case golden) {
+    int[] labels = golden.tensor("labels").ints();
+    float[] logits = golden.tensor("logits").floats();
+    DeviceBuffer gradient = floats(new float[logits.length]);
+    DeviceBuffer metrics = metrics();
+    Op op =
+        own(
+            backend()
+                .ops(labels.length, true)
+                .crossEntropy(
+                    logits.length / labels.length,
+                    floats(logits),
+                    ints(labels),
+                    gradient,
+                    metrics,
+                    clock(3)));
+    op.forward();
+    op.forward();
+
+    backend().synchronize();
+    StepMetrics sums = StepMetrics.read(metrics);
+    Tolerance tolerance = Tolerance.of(Tolerance.CROSS_ENTROPY);
+    double[] loss = {sums.loss()};
+    tolerance.check("loss", loss, golden.tensor("loss").values());
+    assertThat(sums.samples()).isEqualTo(2 * labels.length);
+    assertThat(sums.correct()).isEqualTo(2 * golden.tensor("correct").ints()[0]);
+    assertThat(sums.firstBadStep()).isEqualTo(-1);
+    double[] found = DeviceFloats.doubles(DeviceFloats.read(gradient));
+    tolerance.check("dlogits", found, golden.tensor("dlogits").values());
+  }
+
+  @ParameterizedTest
+  @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY})
+  void firstStepWhoseLossIsNoNumberIsKept(float bad) {
+    DeviceBuffer logits = floats(new float[] {1, 2, 3, 4});
+    DeviceBuffer metrics = metrics();
+    DeviceBuffer clock = clock(6);
+    // Without a gradient, as in evaluation.
+    Op op =
+        own(
+            backend()
+                .ops(2, false)
+                .crossEntropy(2, logits, ints(new int[] {0, 1}), null, metrics, clock));
+    op.forward();
+    backend().synchronize();
+    assertThat(StepMetrics.read(metrics).firstBadStep()).isEqualTo(-1);
+    DeviceFloats.write(new float[] {1, 2, bad, 4}, logits);
+    for (int step = 7; step < 9; step++) {
+      StepClock.write(clock, step);
+      op.forward();
+      backend().synchronize();
+      assertThat(StepMetrics.read(metrics).firstBadStep()).isEqualTo(7);
+    }
+    DeviceFloats.write(new float[] {1, 2, 3, 4}, logits);
+    StepClock.write(clock, 9);
+    op.forward();
+    backend().synchronize();
+    assertThat(StepMetrics.read(metrics).firstBadStep()).isEqualTo(7);
+    assertThat(StepMetrics.read(metrics).samples()).isEqualTo(8);
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("optimizers")
+  void parametersFollowPyTorchForFiftySteps(Golden.Case golden) {
+    OptimizerSpec optimizer = golden.spec("optimizer", OptimizerSpec.class);
+    float[] w0 = golden.tensor("w0").floats();
+    // What pads the flat buffer: zero at first, with no gradient.
+    int padded = w0.length + 11;
+    DeviceBuffer w = floats(Arrays.copyOf(w0, padded));
+    DeviceBuffer g = floats(new float[padded]);
+    DeviceBuffer clock = clock(0);
+    Op op =
+        own(
+            backend()
+                .ops(1, true)
+                .update(
+                    optimizer,
+                    w,
+                    g,
+                    state(optimizer, padded),
+                    floats(golden.tensor("schedule").floats()),
+                    clock));
+    float[] gradients = golden.tensor("gradients").floats();
+    int compared = 0;
+    for (int step = 0; step < 50; step++) {
+      int start = step * w0.length;
+      DeviceFloats.write(Arrays.copyOfRange(gradients, start, start + w0.length), g);
+      assertThat(StepClock.read(clock)).isEqualTo(step);
+      op.forward();
+      backend().synchronize();
+      float[] found = DeviceFloats.read(w);
+      String kept = "w" + (step + 1);
+      if (golden.has(kept)) {
+        double[] values = DeviceFloats.doubles(Arrays.copyOf(found, w0.length));
+        Tolerance.of(Tolerance.UPDATE).check(kept, values, golden.tensor(kept).values());
+        compared++;
+      }
+      assertThat(Arrays.copyOfRange(found, w0.length, padded)).containsOnly(0f);
+    }
+    assertThat(compared).isEqualTo(4);
+  }
+
+  private DeviceBuffer state(OptimizerSpec optimizer, int elements) {
+    int slots = optimizer.stateSlots();
+    return slots == 0 ? null : floats(new float[slots * elements]);
+  }
+
+  static List<OptimizerSpec> large() {
+    return List.of(
+        new OptimizerSpec.Sgd(0.1, null, null, null, 0.01),
+        new OptimizerSpec.Sgd(0.1, 0.9, null, true, 0.01),
+        new OptimizerSpec.Adam(0.01, null, null, 0.01),
+        new OptimizerSpec.AdamW(0.01, null, null, null));
+  }
+
+  @ParameterizedTest
+  @MethodSource("large")
+  void manyParametersAreUpdatedLikeFew(OptimizerSpec optimizer) {
+    int elements = 200_003;
+    Random random = new Random(3);
+    float[] w0 = normals(elements, random);
+    DeviceBuffer w = floats(w0);
+    DeviceBuffer g = floats(new float[elements]);
+    float lr = optimizer.lr().floatValue();
+    float momentum = (float) optimizer.momentumLike();
+    DeviceBuffer schedule = floats(new float[] {lr, momentum, lr / 2, momentum, lr, momentum});
+    Op op =
+        own(
+            backend()
+                .ops(1, true)
+                .update(optimizer, w, g, state(optimizer, elements), schedule, clock(0)));
+    double[] expected = DeviceFloats.doubles(w0);
+    ReferenceOptimizer reference = new ReferenceOptimizer(optimizer, elements);
+    for (int step = 0; step < 3; step++) {
+      float[] gradient = normals(elements, random);
+      DeviceFloats.write(gradient, g);
+      op.forward();
+      float rate = step == 1 ? lr / 2 : lr;
+      reference.step(expected, DeviceFloats.doubles(gradient), rate, momentum);
+    }
+    backend().synchronize();
+    double[] found = DeviceFloats.doubles(DeviceFloats.read(w));
+    Tolerance.of(Tolerance.UPDATE).check("w3", found, expected);
+  }
+
+  private static float[] normals(int elements, Random random) {
+    float[] values = new float[elements];
+    for (int i = 0; i < elements; i++) {
+      values[i] = (float) random.nextGaussian();
+    }
+    return values;
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void stagingNormalizesBytesChannelByChannel(int channels) {
+    int n = 5;
+    Shape image = Shape.image(channels, 7, 9);
+    float[] mean = Arrays.copyOf(new float[] {0.1307f, 0.5f, 0.25f}, channels);
+    float[] std = Arrays.copyOf(new float[] {0.3081f, 0.25f, 2f}, channels);
+    byte[] bytes = new byte[n * image.elements()];
+    new Random(1).nextBytes(bytes);
+    // Room for a larger batch than this plan's.
+    HostBatch host =
+        new HostBatch(
+            backend().hostBuffer(2 * bytes.length), backend().hostBuffer(2 * n * Integer.BYTES));
+    host.images().put(0, bytes);
+    int[] classes = {3, 0, 9, 1, 1_000};
+    for (int i = 0; i < n; i++) {
+      host.labels().putInt(i * Integer.BYTES, classes[i]);
+    }
+    DeviceBuffer x = floats(new float[bytes.length]);
+    DeviceBuffer labels = ints(new int[n]);
+    Op op = own(backend().ops(n, true).stage(host, new Normalization(image, mean, std), x, labels));
+    op.forward();
+    backend().synchronize();
+
+    double[] expected = new double[bytes.length];
+    for (int i = 0; i < expected.length; i++) {
+      int c = i / 63 % channels;
+      expected[i] = ((bytes[i] & 0xFF) / 255f - mean[c]) / std[c];
+    }
+    double[] found = DeviceFloats.fromDevice(DeviceFloats.read(x), image);
+    Tolerance.of(Tolerance.STAGE).check("x", found, expected);
+    ByteBuffer read = DeviceFloats.host(n * Integer.BYTES);
+    labels.read(0, read);
+    int[] staged = new int[n];
+    read.asIntBuffer().get(staged);
+    assertThat(staged).isEqualTo(classes);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 5})
+  void partsAreSummed(int count) {
+    Random random = new Random(count);
+    List<DeviceBuffer> parts = new ArrayList<>();
+    double[] expected = new double[1003];
+    for (int i = 0; i < count; i++) {
+      float[] part = normals(expected.length, random);
+      parts.add(floats(part));
+      for (int e = 0; e < expected.length; e++) {
+        expected[e] += part[e];
+      }
+    }
+    float[] nan = new float[expected.length];
+    Arrays.fill(nan, Float.NaN);
+    DeviceBuffer total = floats(nan);
+    own(backend().ops(1, true).sum(parts, total)).forward();
+    backend().synchronize();
+    double[] found = DeviceFloats.doubles(DeviceFloats.read(total));
+    Tolerance.of(Tolerance.SUM).check("total", found, expected);
+  }
+
+  @Test
+  void memoryStartsAtZero() {
+    assertThat(DeviceFloats.read(own(backend().allocate(4096)))).containsOnly(0f);
+    ByteBuffer host = backend().hostBuffer(100);
+    while (host.hasRemaining()) {
+      assertThat(host.get()).isZero();
+    }
+  }
+
+  @Test
+  void slicesAreViewsOfTheirBuffer() {
+    DeviceBuffer buffer = floats(new float[] {1, 2, 3, 4, 5, 6});
+    DeviceBuffer slice = buffer.slice(8, 12);
+    assertThat(slice.bytes()).isEqualTo(12);
+    assertThat(DeviceFloats.read(slice)).containsExactly(3, 4, 5);
+    DeviceFloats.write(new float[] {7, 8}, slice.slice(4, 8));
+    slice.close();
+    assertThat(DeviceFloats.read(buffer)).containsExactly(1, 2, 3, 7, 8, 6);
+  }
+
+  @Test
+  void accessOutsideABufferFails() {
+    DeviceBuffer slice = floats(new float[8]).slice(8, 16);
+    assertThatThrownBy(() -> slice.slice(12, 8)).isInstanceOf(IndexOutOfBoundsException.class);
+    assertThatThrownBy(() -> slice.slice(-4, 8)).isInstanceOf(IndexOutOfBoundsException.class);
+    assertThatThrownBy(() -> slice.slice(0, -1)).isInstanceOf(IndexOutOfBoundsException.class);
+    ByteBuffer eight = DeviceFloats.host(8);
+    assertThatThrownBy(() -> slice.write(12, eight)).isInstanceOf(IndexOutOfBoundsException.class);
+    assertThatThrownBy(() -> slice.read(12, eight)).isInstanceOf(IndexOutOfBoundsException.class);
+    assertThatThrownBy(() -> slice.read(Long.MAX_VALUE, eight))
+        .isInstanceOf(IndexOutOfBoundsException.class);
+  }
+
+  @Test
+  void accessAfterCloseFails() {
+    DeviceBuffer buffer = backend().allocate(64);
+    DeviceBuffer slice = buffer.slice(0, 8);
+    buffer.close();
+    buffer.close();
+    ByteBuffer eight = DeviceFloats.host(8);
+    for (DeviceBuffer closed : List.of(buffer, slice)) {
+      assertThatThrownBy(() -> closed.write(0, eight)).isInstanceOf(IllegalStateException.class);
+      assertThatThrownBy(() -> closed.read(0, eight)).isInstanceOf(IllegalStateException.class);
+      assertThatThrownBy(() -> closed.slice(0, 4)).isInstanceOf(IllegalStateException.class);
+    }
+  }
+}

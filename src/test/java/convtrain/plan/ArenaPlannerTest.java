@@ -1,0 +1,96 @@
+package convtrain.plan;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import convtrain.plan.ArenaPlanner.Storage;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.stream.IntStream;
+import net.jqwik.api.Arbitraries;
+import net.jqwik.api.Arbitrary;
+import net.jqwik.api.Combinators;
+import net.jqwik.api.ForAll;
+import net.jqwik.api.Property;
+import net.jqwik.api.Provide;
+import org.junit.jupiter.api.Test;
+
+class ArenaPlannerTest {
+  private static final int POSITIONS = 20;
+
+  /** A tensor to place. */
+  record Life(long bytes, int first, int length) {}
+
+  @Provide
+  Arbitrary<List<Life>> lives() {
+    return Combinators.combine(
+            Arbitraries.longs().between(1, 10_000),
+            Arbitraries.integers().between(0, POSITIONS - 1),
+            Arbitraries.integers().between(0, POSITIONS))
+        .as(Life::new)
+        .list()
+        .ofMaxSize(40);
+  }
+
+  @Property(tries = 300)
+  void storagesThatLiveTogetherNeverOverlap(@ForAll("lives") List<Life> lives) {
+    ArenaPlanner planner = new ArenaPlanner();
+    List<Storage> storages = new ArrayList<>();
+    for (Life life : lives) {
+      Storage storage = planner.add(life.bytes, life.first, life.first);
+      storage.liveAt(life.first + life.length);
+      storages.add(storage);
+    }
+    long size = planner.place();
+    for (int i = 0; i < storages.size(); i++) {
+      Storage a = storages.get(i);
+      assertThat(a.bytes()).isGreaterThanOrEqualTo(lives.get(i).bytes);
+      assertThat(a.offset()).isNotNegative();
+      assertThat(a.offset() % 64).isZero();
+      assertThat(a.offset() + a.bytes()).isLessThanOrEqualTo(size);
+      for (Storage b : storages.subList(0, i)) {
+        boolean together = a.first() <= b.last() && b.first() <= a.last();
+        boolean overlap =
+            a.offset() < b.offset() + b.bytes() && b.offset() < a.offset() + a.bytes();
+        assertThat(together && overlap).as("%s and %s", i, storages.indexOf(b)).isFalse();
+      }
+    }
+    assertThat(size).isBetween(most(storages), sum(storages));
+  }
+
+  /** The most that lives at one position. */
+  private static long most(List<Storage> storages) {
+    return IntStream.range(0, 2 * POSITIONS)
+        .mapToLong(
+            at -> sum(storages.stream().filter(s -> s.first() <= at && at <= s.last()).toList()))
+        .max()
+        .orElseThrow();
+  }
+
+  private static long sum(List<Storage> storages) {
+    return storages.stream().mapToLong(Storage::bytes).sum();
+  }
+
+  @Test
+  void memoryIsUsedAgainOnceATensorIsDead() {
+    ArenaPlanner planner = new ArenaPlanner();
+    for (int position = 0; position < 10; position++) {
+      planner.add(640, position, position + 1);
+    }
+    assertThat(planner.place()).isEqualTo(2 * 640);
+  }
+
+  @Test
+  void lifeGrowsToBothSides() {
+    Storage storage = new ArenaPlanner().add(1, 5, 5);
+    storage.liveAt(7);
+    storage.liveAt(3);
+    storage.liveAt(4);
+    assertThat(storage.first()).isEqualTo(3);
+    assertThat(storage.last()).isEqualTo(7);
+  }
+
+  @Test
+  void nothingNeedsNoMemory() {
+    assertThat(new ArenaPlanner().place()).isZero();
+  }
+}

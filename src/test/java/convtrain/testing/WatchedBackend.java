@@ -1,0 +1,149 @@
+package convtrain.testing;
+
+import convtrain.backend.Backend;
+import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Op;
+import convtrain.backend.OpFactory;
+import java.lang.reflect.InvocationHandler;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.lang.reflect.Proxy;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+
+/** A backend that another one does the work of, which keeps account and fails when told to. */
+public final class WatchedBackend implements Backend {
+  private final Backend real;
+  private final List<DeviceBuffer> buffers = new ArrayList<>();
+  private final List<String> methodCalls = new ArrayList<>();
+  private int failAt = Integer.MAX_VALUE;
+  private String failIn = "";
+  private int opened;
+  private int closed;
+
+  public WatchedBackend(Backend real) {
+    this.real = real;
+  }
+
+  /** Makes the call of that number, counted over making and binding ops, fail. */
+  public void failAtCall(int call) {
+    failAt = call;
+  }
+
+  /** Makes every op fail in a method: {@code forward}. */
+  public void failIn(String method) {
+    failIn = method;
+  }
+
+  /** Calls that made or bound an op. */
+  public int calls() {
+    return methodCalls.size();
+  }
+
+  /** Ops made and not closed. */
+  public int openOps() {
+    return opened - closed;
+  }
+
+  /** Buffers allocated and not closed. */
+  public long openBuffers() {
+    return buffers.stream().filter(WatchedBackend::isOpen).count();
+  }
+
+  private static boolean isOpen(DeviceBuffer buffer) {
+    try {
+      buffer.slice(0, 0);
+      return true;
+    } catch (IllegalStateException released) {
+      return false;
+    }
+  }
+
+  @Override
+  public String name() {
+    return real.name();
+  }
+
+  @Override
+  public String description() {
+    return real.description();
+  }
+
+  @Override
+  public DeviceBuffer allocate(long bytes) {
+    DeviceBuffer buffer = real.allocate(bytes);
+    buffers.add(buffer);
+    return buffer;
+  }
+
+  @Override
+  public ByteBuffer hostBuffer(int bytes) {
+    return real.hostBuffer(bytes);
+  }
+
+  @Override
+  public OpFactory ops(int batchSize, boolean training) {
+    OpFactory factory = real.ops(batchSize, training);
+    return proxy(
+        OpFactory.class,
+        (self, method, arguments) -> {
+          if (method.getReturnType() == boolean.class
+              || !Op.class.isAssignableFrom(method.getReturnType())
+                  && method.getReturnType() != Object.class) {
+            return call(factory, method, arguments);
+          }
+          count(method);
+          Object op = call(factory, method, arguments);
+          opened++;
+          return watched((Op) op);
+        });
+  }
+
+  private Op watched(Op op) {
+    return proxy(
+        Op.class,
+        (self, method, arguments) -> {
+          if (method.getName().equals(failIn)) {
+            throw new IllegalArgumentException("status 7");
+          }
+          if (method.getName().equals("bind")) {
+            count(method);
+          }
+          if (method.getName().equals("close")) {
+            closed++;
+          }
+          return call(op, method, arguments);
+        });
+  }
+
+  private void count(Method method) {
+    if (methodCalls.size() == failAt) {
+      throw new IllegalArgumentException("told to fail at " + method.getName());
+    }
+    methodCalls.add(method.getName());
+  }
+
+  private static <T> T proxy(Class<T> type, InvocationHandler handler) {
+    return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, handler));
+  }
+
+  private static Object call(Object target, Method method, Object[] arguments) throws Throwable {
+    try {
+      method.setAccessible(true);
+      return method.invoke(target, arguments);
+    } catch (InvocationTargetException e) {
+      throw e.getCause();
+    }
+  }
+
+  @Override
+  public void synchronize() {
+    real.synchronize();
+  }
+
+  @Override
+  public void close() {
+    real.close();
+  }
+}
