@@ -5,6 +5,7 @@ import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Op;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import java.util.List;
 
 /**
@@ -111,13 +112,14 @@ public final class Plan implements AutoCloseable {
   /**
    * Copies the last step's logits.
    *
-   * @param into receives [N, classes], row-major
+   * @param into receives [N, classes], row-major, from its beginning
    */
   public void readLogits(float[] into) {
     backend.synchronize();
     hostLogits.clear();
     logits.read(0, hostLogits);
-    hostLogits.asFloatBuffer().get(into);
+    FloatBuffer values = hostLogits.asFloatBuffer();
+    values.get(into, 0, values.remaining());
   }
 
   @Override

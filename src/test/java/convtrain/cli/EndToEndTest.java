@@ -97,6 +97,7 @@ class EndToEndTest {
   @Test
   void evaluateGivesTheScoresOfTheLastEpoch() throws IOException {
     Cli evaluation = Cli.run("evaluate", folder.toString(), "--json");
+    assertThat(evaluation.exitCode()).as(evaluation.err()).isZero();
     JsonNode scores = JSON.readTree(evaluation.out());
     assertThat(scores.get("split").asText()).isEqualTo("test");
     assertThat(scores.get("samples").asInt()).isEqualTo(TEST);
