@@ -38,7 +38,7 @@ class EndToEndTest {
             "train",
             "configs/mnist-19k.json",
             "--set=data.dir=" + data,
-            "--set=train.epochs=4",
+            "--set=train.epochs=6",
             "--set=train.batch_size=32",
             "--set=train.schedule.max_lr=0.1",
             "--out=" + folder);
@@ -59,11 +59,11 @@ class EndToEndTest {
             data:   %s, 2,128 training and 400 test images [1, 28, 28]
             device: CPU, """
                 .formatted(data))
-        .contains("\nrun:    4 epochs of 67 steps, batch size 32, seed 1, to " + folder + "\n\n")
+        .contains("\nrun:    6 epochs of 67 steps, batch size 32, seed 1, to " + folder + "\n\n")
         .contains("\nepoch        lr  train loss")
-        .contains("\n    1  ", "\n    4  ")
+        .contains("\n    1  ", "\n    6  ")
         .containsPattern(
-            "\n\n%s: test accuracy %.2f%% after 4 epochs, [0-9.]+ s in all\n$"
+            "\n\n%s: test accuracy %.2f%% after 6 epochs, [0-9.]+ s in all\n$"
                 .formatted(folder, 100 * lastEpoch().get("test_accuracy").asDouble()));
     assertThat(training.err()).isEmpty();
   }
@@ -76,7 +76,7 @@ class EndToEndTest {
     SafeTensors model = SafeTensors.read(folder.resolve("model.safetensors"));
     assertThat(model.metadata())
         .containsEntry("convtrain.run", run)
-        .containsEntry("convtrain.trained_to", "epoch 4, step 67 of 67");
+        .containsEntry("convtrain.trained_to", "epoch 6, step 67 of 67");
     assertThat(model.tensors().get("conv5.weight").dims()).containsExactly(32, 8, 3, 3);
   }
 
@@ -202,8 +202,8 @@ class EndToEndTest {
 
   private static JsonNode lastEpoch() throws IOException {
     List<JsonNode> epochs = epochs(folder);
-    assertThat(epochs).hasSize(4);
-    return epochs.get(3);
+    assertThat(epochs).hasSize(6);
+    return epochs.get(5);
   }
 
   static List<JsonNode> epochs(Path folder) throws IOException {
