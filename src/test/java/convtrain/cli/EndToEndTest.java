@@ -57,7 +57,7 @@ class EndToEndTest {
             """
             mnist-19k: 19,192 parameters
             data:   %s, 2,128 training and 400 test images [1, 28, 28]
-            device: CPU, """
+            device: CPU,"""
                 .formatted(data))
         .contains("\nrun:    6 epochs of 67 steps, batch size 32, seed 1, to " + folder + "\n\n")
         .contains("\nepoch        lr  train loss")
