@@ -34,6 +34,15 @@ final class Draft {
     }
   }
 
+  /**
+   * Of a text; a model that is a path counts from the working directory.
+   *
+   * @param source where the text comes from, for messages
+   */
+  Draft(String source, String text) {
+    root = JsonSource.parse(source, text, "", places);
+  }
+
   ObjectNode root() {
     return root;
   }

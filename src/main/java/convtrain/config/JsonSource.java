@@ -6,21 +6,22 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
-/** Reads one JSON file as a tree and notes the line of every value. */
+/** Reads one JSON text as a tree and notes the line of every value. */
 final class JsonSource {
   private static final long MAX_BYTES = 16L << 20;
 
-  private final Path file;
+  private final String source;
   private final Places places;
 
-  private JsonSource(Path file, Places places) {
-    this.file = file;
+  private JsonSource(String source, Places places) {
+    this.source = source;
     this.places = places;
   }
 
@@ -30,13 +31,20 @@ final class JsonSource {
    * @param root JSON path that the file's content gets in {@code places}; empty for the run file
    */
   static ObjectNode read(Path file, String root, Places places) {
-    JsonSource source = new JsonSource(file, places);
-    String text = source.text();
+    return parse(file.toString(), text(file), root, places);
+  }
+
+  /**
+   * The object in {@code text}.
+   *
+   * @param source where the text comes from, for messages
+   */
+  static ObjectNode parse(String source, String text, String root, Places places) {
     if (text.isBlank()) {
-      throw new ConfigException(file + ": the file is empty; expected a JSON object { ... }");
+      throw new ConfigException(source + ": the file is empty; expected a JSON object { ... }");
     }
     try {
-      source.noteLines(text, root);
+      new JsonSource(source, places).noteLines(text, root);
       var tree = Json.MAPPER.readTree(text);
       if (tree instanceof ObjectNode object) {
         return object;
@@ -46,13 +54,11 @@ final class JsonSource {
     } catch (JsonProcessingException e) {
       JsonLocation at = e.getLocation();
       String where = at == null ? "" : ":" + at.getLineNr() + ":" + at.getColumnNr();
-      throw new ConfigException(file + where + ": " + SyntaxErrors.inPlainWords(e), e);
-    } catch (IOException e) {
-      throw source.unreadable(e);
+      throw new ConfigException(source + where + ": " + SyntaxErrors.inPlainWords(e), e);
     }
   }
 
-  private String text() {
+  private static String text(Path file) {
     if (Files.isDirectory(file)) {
       throw new ConfigException(file + ": is a folder; expected a JSON file");
     }
@@ -74,16 +80,13 @@ final class JsonSource {
     } catch (CharacterCodingException e) {
       throw new ConfigException(file + ": is not UTF-8 text; expected a JSON file", e);
     } catch (IOException e) {
-      throw unreadable(e);
+      throw new ConfigException(
+          file + ": cannot be read (" + e.getClass().getSimpleName() + "); check its permissions",
+          e);
     }
   }
 
-  private ConfigException unreadable(IOException e) {
-    return new ConfigException(
-        file + ": cannot be read (" + e.getClass().getSimpleName() + "); check its permissions", e);
-  }
-
-  private void noteLines(String text, String root) throws IOException {
+  private void noteLines(String text, String root) throws JsonProcessingException {
     try (JsonParser parser = Json.MAPPER.createParser(text)) {
       parser.nextToken();
       note(root, parser);
@@ -91,8 +94,12 @@ final class JsonSource {
       if (parser.nextToken() != null) {
         throw new ConfigException(
             "%s:%d: found more after the end of the object; expected one JSON object"
-                .formatted(file, parser.currentTokenLocation().getLineNr()));
+                .formatted(source, parser.currentTokenLocation().getLineNr()));
       }
+    } catch (JsonProcessingException e) {
+      throw e;
+    } catch (IOException e) {
+      throw new UncheckedIOException("reading a text in memory", e);
     }
   }
 
@@ -114,6 +121,6 @@ final class JsonSource {
   }
 
   private void note(String path, JsonParser parser) {
-    places.put(path, file + ":" + parser.currentTokenLocation().getLineNr());
+    places.put(path, source + ":" + parser.currentTokenLocation().getLineNr());
   }
 }

@@ -27,6 +27,21 @@ public final class RunConfigLoader {
   public static RunConfig load(Path file, List<String> overrides) {
     Draft draft = new Draft(file);
     overrides.forEach(draft::set);
+    return check(draft);
+  }
+
+  /**
+   * Reads a run file that is kept elsewhere than in a file of its own, such as in a model's
+   * metadata; it is checked like a file.
+   *
+   * @param source where the text comes from, for messages
+   * @throws ConfigException saying where, what was found and what was expected
+   */
+  public static RunConfig parse(String source, String json) {
+    return check(new Draft(source, json));
+  }
+
+  private static RunConfig check(Draft draft) {
     draft.inlineModel();
     BindErrors errors = new BindErrors(draft.root(), draft.places());
     errors.checkTree();

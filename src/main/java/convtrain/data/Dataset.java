@@ -137,6 +137,11 @@ public final class Dataset {
     return shape;
   }
 
+  /** The images file and the labels file. */
+  public List<Path> files() {
+    return List.of(imagesFile, labelsFile);
+  }
+
   /** The class of sample {@code i}. */
   public int label(int i) {
     return labels[indices[i]];

@@ -4,8 +4,10 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.IntFunction;
+import java.util.stream.Stream;
 
 /** Finds the files of a data set in a folder, under the names that MNIST gave them. */
 public final class DatasetFiles {
@@ -37,25 +39,43 @@ public final class DatasetFiles {
         memory);
   }
 
+  /** Whether scripts/fetch-data can bring the data set. */
+  public static boolean isFetchable(String dataset) {
+    return FETCHED.contains(dataset);
+  }
+
+  /** Whether the folder holds a file under one of the names that {@link #load} looks for. */
+  public static boolean anyIn(Path dir) {
+    return Stream.of(TRAIN, TEST)
+        .flatMap(prefixes -> Stream.of(IMAGES, LABELS).map(suffixes -> names(prefixes, suffixes)))
+        .anyMatch(names -> first(dir, names).isPresent());
+  }
+
+  private static List<String> names(List<String> prefixes, List<String> suffixes) {
+    return prefixes.stream()
+        .flatMap(prefix -> suffixes.stream().map(suffix -> prefix + suffix))
+        .toList();
+  }
+
+  private static Optional<Path> first(Path dir, List<String> names) {
+    return names.stream()
+        .flatMap(name -> Stream.of(dir.resolve(name), dir.resolve(name + ".gz")))
+        .filter(file -> Files.exists(file))
+        .findFirst();
+  }
+
   private static Path find(
       String dataset, Path dir, String what, List<String> prefixes, List<String> suffixes) {
-    List<String> names =
-        prefixes.stream()
-            .flatMap(prefix -> suffixes.stream().map(suffix -> prefix + suffix))
-            .toList();
-    for (String name : names) {
-      for (String ending : List.of("", ".gz")) {
-        Path file = dir.resolve(name + ending);
-        if (Files.exists(file)) {
-          return file;
-        }
-      }
-    }
+    List<String> names = names(prefixes, suffixes);
+    return first(dir, names).orElseThrow(() -> missing(dataset, dir, what, names));
+  }
+
+  private static DataException missing(String dataset, Path dir, String what, List<String> names) {
     String remedy =
         FETCHED.contains(dataset)
             ? "run scripts/fetch-data " + dataset + " --dir " + dir
             : "put the files there";
-    throw new DataException(
+    return new DataException(
         "%s: no %s of %s%s; looked for %s, each also with .gz; %s"
             .formatted(
                 dir,

@@ -4,6 +4,8 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.Collections;
 import java.util.List;
@@ -71,10 +73,13 @@ public record SafeTensors(Map<String, String> metadata, SortedMap<String, Tensor
   /**
    * Reads a file of F32, F64, F16, BF16 or I64 tensors, each value rounded to the nearest float.
    *
-   * @throws SafeTensorsException if the file is malformed or does not fit the memory, found before
-   *     any tensor is read
+   * @throws SafeTensorsException if there is no such file, it is malformed or does not fit the
+   *     memory, found before any tensor is read
    */
   public static SafeTensors read(Path file) throws IOException {
+    if (Files.isDirectory(file)) {
+      throw new SafeTensorsException(file, "is a folder; expected a safetensors file", null);
+    }
     try (FileChannel in = FileChannel.open(file)) {
       SafeTensorsHeader header = readHeader(in);
       SortedMap<String, Tensor> tensors = new TreeMap<>();
@@ -82,6 +87,8 @@ public record SafeTensors(Map<String, String> metadata, SortedMap<String, Tensor
         tensors.put(entry.name(), new Tensor(entry.dims(), readValues(in, entry)));
       }
       return new SafeTensors(header.metadata(), tensors);
+    } catch (NoSuchFileException e) {
+      throw new SafeTensorsException(file, "there is no such file", e);
     } catch (IllegalArgumentException e) {
       throw new SafeTensorsException(file, e.getMessage(), e);
     }

@@ -9,6 +9,8 @@ import convtrain.data.BatchStream;
 import convtrain.data.Dataset;
 import convtrain.graph.ModelGraph;
 import convtrain.plan.RunState;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 
@@ -88,6 +90,16 @@ public final class Trainer implements AutoCloseable {
     Weights.load(weights, state);
   }
 
+  /**
+   * Starts from the weights in a file.
+   *
+   * @throws SafeTensorsException naming the file, and the tensor that is missing, unknown or of
+   *     another shape
+   */
+  public void load(Path weights) throws IOException {
+    Weights.load(weights, state);
+  }
+
   /** The network's tensors as they stand. */
   public SafeTensors weights(Map<String, String> metadata) {
     return Weights.save(state, metadata);
@@ -97,7 +109,7 @@ public final class Trainer implements AutoCloseable {
    * Trains until the last epoch is done or {@code stop} says so, which is asked before each step.
    *
    * @return whether all epochs were completed
-   * @throws TrainingDivergedException if the loss becomes NaN or infinite
+   * @throws TrainingDivergedException if the loss or a weight becomes NaN or infinite
    */
   public boolean train(BooleanSupplier stop) {
     listener.started(
@@ -123,6 +135,7 @@ public final class Trainer implements AutoCloseable {
     long shown = started;
     for (int n = next(); n > 0; n = next()) {
       if (stop.getAsBoolean()) {
+        checkedEnd(epoch);
         return false;
       }
       plans.of(n).step();
@@ -133,8 +146,7 @@ public final class Trainer implements AutoCloseable {
         showProgress(epoch);
       }
     }
-    backend.synchronize();
-    StepMetrics metrics = checked(epoch);
+    StepMetrics metrics = checkedEnd(epoch);
     listener.step(
         epoch, stepInProgress, batches.stepsPerEpoch(), metrics.loss(), metrics.accuracy());
     double trainSeconds = (System.nanoTime() - started) / 1e9;
@@ -157,7 +169,18 @@ public final class Trainer implements AutoCloseable {
     StepMetrics metrics = state.metrics();
     if (metrics.firstBadStep() >= 0) {
       long inEpoch = metrics.firstBadStep() - (epoch - 1L) * batches.stepsPerEpoch() + 1;
-      throw new TrainingDivergedException(epoch, inEpoch, batches.stepsPerEpoch(), lastEpoch);
+      throw TrainingDivergedException.loss(epoch, inEpoch, batches.stepsPerEpoch(), lastEpoch);
+    }
+    return metrics;
+  }
+
+  private StepMetrics checkedEnd(int epoch) {
+    backend.synchronize();
+    StepMetrics metrics = checked(epoch);
+    // A ReLU turns NaN into 0, so a finite loss does not prove the weights sound.
+    String spoilt = Weights.firstNotFinite(state);
+    if (spoilt != null) {
+      throw TrainingDivergedException.weights(epoch, spoilt, lastEpoch);
     }
     return metrics;
   }
@@ -186,6 +209,11 @@ public final class Trainer implements AutoCloseable {
   /** The last completed epoch, or null. */
   public EpochRecord lastEpoch() {
     return lastEpoch;
+  }
+
+  /** Steps of one epoch, a last smaller batch's included. */
+  public int stepsPerEpoch() {
+    return batches.stepsPerEpoch();
   }
 
   /** {@code epoch 3, step 120 of 469}: how far training came. */

@@ -1,24 +1,43 @@
 package convtrain.train;
 
-/** The loss became NaN or infinite; says where, and the last numbers that were good. */
+/** The loss or a weight became NaN or infinite; says where, and the last numbers that were good. */
 public final class TrainingDivergedException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  TrainingDivergedException(int epoch, long stepInEpoch, long stepsPerEpoch, EpochRecord lastGood) {
+  private TrainingDivergedException(String what, EpochRecord lastGood) {
     super(
-        "the loss became NaN or infinite in epoch %d, step %d of %d; %s; try a lower learning rate (train.optimizer.lr, or max_lr of the schedule)"
-            .formatted(
-                epoch,
-                stepInEpoch,
-                stepsPerEpoch,
-                lastGood == null
-                    ? "no epoch was completed"
-                    : "last good metrics, of epoch %d: train loss %.4f, train accuracy %.2f %%, test loss %.4f, test accuracy %.2f %%"
-                        .formatted(
-                            lastGood.epoch(),
-                            lastGood.trainLoss(),
-                            100 * lastGood.trainAccuracy(),
-                            lastGood.testLoss(),
-                            100 * lastGood.testAccuracy())));
+        "%s; %s; try a lower learning rate (train.optimizer.lr, or max_lr of the schedule)"
+            .formatted(what, lastGood == null ? "no epoch was completed" : describe(lastGood)));
+  }
+
+  /**
+   * @param step of the epoch, from 1
+   * @param lastGood the last completed epoch; null if there is none
+   */
+  static TrainingDivergedException loss(
+      int epoch, long step, long stepsPerEpoch, EpochRecord lastGood) {
+    return new TrainingDivergedException(
+        "the loss became NaN or infinite in epoch %d, step %d of %d"
+            .formatted(epoch, step, stepsPerEpoch),
+        lastGood);
+  }
+
+  /**
+   * @param tensor the name of one that holds such a value
+   * @param lastGood the last completed epoch; null if there is none
+   */
+  static TrainingDivergedException weights(int epoch, String tensor, EpochRecord lastGood) {
+    return new TrainingDivergedException(
+        "tensor %s became NaN or infinite in epoch %d".formatted(tensor, epoch), lastGood);
+  }
+
+  private static String describe(EpochRecord epoch) {
+    return "last good metrics, of epoch %d: train loss %.4f, train accuracy %.2f %%, test loss %.4f, test accuracy %.2f %%"
+        .formatted(
+            epoch.epoch(),
+            epoch.trainLoss(),
+            100 * epoch.trainAccuracy(),
+            epoch.testLoss(),
+            100 * epoch.testAccuracy());
   }
 }

@@ -2,6 +2,8 @@ package convtrain.train;
 
 import convtrain.graph.Names;
 import convtrain.plan.RunState;
+import java.io.IOException;
+import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
@@ -40,6 +42,37 @@ public final class Weights {
       }
     }
     weights.tensors().forEach((name, tensor) -> state.load(name, tensor.dims(), tensor.values()));
+  }
+
+  /**
+   * Sets all tensors of a run from a file.
+   *
+   * @throws SafeTensorsException naming the file, and the tensor that does not fit
+   */
+  static void load(Path file, RunState state) throws IOException {
+    SafeTensors weights = SafeTensors.read(file);
+    load(file, weights, state);
+  }
+
+  /** Sets all tensors of a run; a message names the file that they came from. */
+  static void load(Path file, SafeTensors weights, RunState state) {
+    try {
+      load(weights, state);
+    } catch (SafeTensorsException e) {
+      throw new SafeTensorsException(file, e.getMessage(), e);
+    }
+  }
+
+  /** The name of a tensor that holds NaN or an infinity; null if none does. */
+  static String firstNotFinite(RunState state) {
+    for (String name : state.tensors().keySet()) {
+      for (float value : state.fetch(name)) {
+        if (!Float.isFinite(value)) {
+          return name;
+        }
+      }
+    }
+    return null;
   }
 
   private static void check(String name, List<Integer> dims, Map<String, List<Integer>> expected) {

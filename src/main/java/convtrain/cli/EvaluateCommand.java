@@ -1,0 +1,84 @@
+package convtrain.cli;
+
+import convtrain.backend.Backend;
+import convtrain.report.EvaluationReport;
+import convtrain.train.Evaluation;
+import convtrain.train.TrainedModel;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.nio.file.Path;
+import java.util.concurrent.Callable;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
+
+/** Scores a trained model on a data set. */
+@Command(
+    name = "evaluate",
+    description =
+        "Scores a trained model on labelled images: loss, accuracy, per-class table, confusion"
+            + " matrix.",
+    footer = {
+      "",
+      "Examples:",
+      "  convtrain evaluate runs/short",
+      "  convtrain evaluate runs/short/model.safetensors --split train",
+      "  convtrain evaluate runs/short --data data/mine --json"
+    })
+final class EvaluateCommand implements Callable<Integer> {
+  /** Which samples of the folder, in the words of the command line. */
+  private enum Samples {
+    test,
+    train
+  }
+
+  @Parameters(paramLabel = "MODEL", description = "A run folder, or the model.safetensors of one.")
+  private Path model;
+
+  @Option(
+      names = "--data",
+      paramLabel = "DIR",
+      description = "Folder of the IDX files (default: the data that the model was trained on).")
+  private Path data;
+
+  @Option(
+      names = "--split",
+      paramLabel = "SPLIT",
+      description =
+          "${COMPLETION-CANDIDATES} (default: test); train is all training images of the folder,"
+              + " without regard to data.limit and data.validation_split.")
+  private Samples split = Samples.test;
+
+  @Option(names = "--json", description = "Print JSON.")
+  private boolean json;
+
+  @Mixin private ThreadsOption threads;
+  @Spec private CommandSpec spec;
+
+  @Override
+  public Integer call() throws IOException {
+    PrintWriter out = spec.commandLine().getOut();
+    try (Backend backend = threads.open();
+        TrainedModel trained = TrainedModel.open(backend, model)) {
+      DataFolder folder =
+          data == null
+              ? DataFolder.of(trained.run(), spec.commandLine().getErr())
+              : DataFolder.at(data, trained.run());
+      Evaluation evaluation =
+          trained.evaluator().evaluate(split.name(), folder.load(split == Samples.train, backend));
+      EvaluationReport report = new EvaluationReport(evaluation);
+      if (json) {
+        out.print(report.json());
+      } else {
+        out.println(trained.file() + " on " + folder.dir());
+        out.print(report.text());
+      }
+      out.flush();
+      return ExitCode.OK;
+    }
+  }
+}

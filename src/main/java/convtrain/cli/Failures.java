@@ -1,0 +1,89 @@
+package convtrain.cli;
+
+import convtrain.config.ConfigException;
+import convtrain.data.DataException;
+import convtrain.graph.GraphException;
+import convtrain.plan.PlanException;
+import convtrain.report.RunFolderException;
+import convtrain.train.SafeTensorsException;
+import java.io.PrintWriter;
+import java.util.Set;
+import java.util.function.BooleanSupplier;
+import picocli.CommandLine;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.IExecutionExceptionHandler;
+import picocli.CommandLine.IParameterExceptionHandler;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.ParseResult;
+import picocli.CommandLine.UnmatchedArgumentException;
+
+/** Turns what went wrong into one message on standard error and an exit code. */
+final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
+  private static final Set<Class<? extends Exception>> WRONG_INPUT =
+      Set.of(
+          ConfigException.class,
+          DataException.class,
+          GraphException.class,
+          RunFolderException.class,
+          SafeTensorsException.class);
+
+  /** Failures whose message says all that a user can know. */
+  private static final Set<Class<? extends Exception>> EXPLAINED =
+      Set.of(FailedException.class, PlanException.class);
+
+  private final BooleanSupplier debug;
+
+  /**
+   * @param debug whether stack traces are wanted; asked once something failed
+   */
+  Failures(BooleanSupplier debug) {
+    this.debug = debug;
+  }
+
+  /** Wrong usage: 2. */
+  @Override
+  public int handleParseException(ParameterException e, String[] args) {
+    CommandLine command = e.getCommandLine();
+    PrintWriter err = command.getErr();
+    say(err, e.getMessage());
+    UnmatchedArgumentException.printSuggestions(e, err);
+    err.println("Run '" + command.getCommandSpec().qualifiedName() + " --help' for usage.");
+    trace(e, err);
+    return ExitCode.USAGE;
+  }
+
+  /** Wrong input: 2; all else: 1. */
+  @Override
+  public int handleExecutionException(Exception e, CommandLine command, ParseResult parsed) {
+    PrintWriter err = command.getErr();
+    boolean wrongInput = WRONG_INPUT.contains(e.getClass());
+    if (wrongInput || EXPLAINED.contains(e.getClass())) {
+      say(err, e.getMessage());
+    } else {
+      say(err, "unexpected " + e + (debug.getAsBoolean() ? "" : "; --debug shows where"));
+    }
+    trace(e, err);
+    return wrongInput ? ExitCode.USAGE : ExitCode.SOFTWARE;
+  }
+
+  /** No memory, or a native library that does not load: 1. */
+  int handleError(Error e, PrintWriter err) {
+    say(
+        err,
+        e instanceof OutOfMemoryError
+            ? "out of memory: " + e.getMessage() + "; try a smaller train.batch_size"
+            : "a library does not load: " + e);
+    trace(e, err);
+    return ExitCode.SOFTWARE;
+  }
+
+  private static void say(PrintWriter err, String message) {
+    err.println("convtrain: " + message);
+  }
+
+  private void trace(Throwable e, PrintWriter err) {
+    if (debug.getAsBoolean()) {
+      e.printStackTrace(err);
+    }
+  }
+}

@@ -1,0 +1,82 @@
+package convtrain.cli;
+
+import picocli.CommandLine;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Help.Ansi;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ScopeType;
+
+/** {@code convtrain}: finds the command and turns its outcome into an exit code. */
+@Command(
+    name = "convtrain",
+    versionProvider = Version.class,
+    subcommands = {
+      TrainCommand.class,
+      EvaluateCommand.class,
+      PredictCommand.class,
+      SummaryCommand.class
+    },
+    description = "Trains convolutional networks described by a JSON run file.",
+    synopsisSubcommandLabel = "COMMAND",
+    exitCodeListHeading = "%nExit codes:%n",
+    exitCodeList = {
+      "0:done",
+      "1:failed: training diverged, a device or a disk failed",
+      "2:wrong usage or wrong input: command line, run file, data, model"
+    },
+    footer = {
+      "",
+      "Examples:",
+      "  convtrain train configs/mnist-19k.json",
+      "  convtrain train configs/mnist-19k.json --set train.epochs=5 --out runs/short",
+      "  convtrain evaluate runs/short",
+      "  convtrain predict runs/short digit.png",
+      "  convtrain summary configs/mnist-19k.json",
+      "",
+      "convtrain COMMAND --help tells more of a command."
+    })
+public final class Main {
+  @Option(
+      names = {"-h", "--help"},
+      usageHelp = true,
+      scope = ScopeType.INHERIT,
+      description = "Show this help and exit.")
+  @SuppressWarnings("UnusedVariable") // picocli acts on it
+  private boolean help;
+
+  @Option(
+      names = {"-V", "--version"},
+      versionHelp = true,
+      description = "Show the versions of Convtrain, its device library and Java, and exit.")
+  @SuppressWarnings("UnusedVariable") // picocli acts on it
+  private boolean version;
+
+  @Option(
+      names = "--debug",
+      scope = ScopeType.INHERIT,
+      description = "Show where in the program an error arose (also: CONVTRAIN_DEBUG=1).")
+  private boolean debug;
+
+  private Main() {}
+
+  public static void main(String[] args) {
+    System.exit(run(args));
+  }
+
+  /** Runs one command on standard output and error; returns its exit code. */
+  static int run(String... args) {
+    Main main = new Main();
+    CommandLine commandLine = new CommandLine(main);
+    Failures failures = new Failures(() -> main.debug || System.getenv("CONVTRAIN_DEBUG") != null);
+    // A file name may begin with @.
+    commandLine.setExpandAtFiles(false);
+    commandLine.setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
+    commandLine.setParameterExceptionHandler(failures);
+    commandLine.setExecutionExceptionHandler(failures);
+    try {
+      return commandLine.execute(args);
+    } catch (OutOfMemoryError | LinkageError e) {
+      return failures.handleError(e, commandLine.getErr());
+    }
+  }
+}

@@ -1,0 +1,92 @@
+package convtrain.train;
+
+import convtrain.backend.Backend;
+import convtrain.config.RunConfig;
+import convtrain.config.RunConfigLoader;
+import convtrain.graph.ModelGraph;
+import convtrain.plan.RunState;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * A model that a run left behind: its file holds the weights and, in the metadata, the run file
+ * that made them, so that it stands alone.
+ */
+public final class TrainedModel implements AutoCloseable {
+  /** The metadata's key for the resolved run file. */
+  public static final String RUN = "convtrain.run";
+
+  /** The metadata's key for how far the weights were trained, see {@link Trainer#position}. */
+  public static final String TRAINED_TO = "convtrain.trained_to";
+
+  private static final String FILE_NAME = "model.safetensors";
+
+  private final Path file;
+  private final RunConfig run;
+  private final ModelGraph graph;
+  private final RunState state;
+  private final Evaluator evaluator;
+
+  private TrainedModel(Backend backend, Path file, SafeTensors content) {
+    this.file = file;
+    run = RunConfigLoader.parse(file + " (" + RUN + ")", content.metadata().get(RUN));
+    graph = ModelGraph.of(run.model());
+    state = new RunState(backend, graph, run.train().batchSize(), null, 1);
+    try {
+      Weights.load(file, content, state);
+      evaluator = new Evaluator(backend, graph, state, Trainer.normalization(run, graph));
+    } catch (RuntimeException e) {
+      state.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Opens a model.
+   *
+   * @param model a run folder or a model file
+   * @throws SafeTensorsException if there is none, it is malformed, or was not written by a run
+   */
+  public static TrainedModel open(Backend backend, Path model) throws IOException {
+    Path file = Files.isDirectory(model) ? model.resolve(FILE_NAME) : model;
+    if (Files.isDirectory(model) && !Files.exists(file)) {
+      throw new SafeTensorsException(
+          model, "holds no " + FILE_NAME + "; a run folder gets it when its training ends", null);
+    }
+    SafeTensors content = SafeTensors.read(file);
+    if (!content.metadata().containsKey(RUN)) {
+      throw new SafeTensorsException(
+          file,
+          "its metadata has no \"%s\", so its network is unknown; expected a model written by convtrain train"
+              .formatted(RUN),
+          null);
+    }
+    return new TrainedModel(backend, file, content);
+  }
+
+  /** The model's file. */
+  public Path file() {
+    return file;
+  }
+
+  /** The run that made it. */
+  public RunConfig run() {
+    return run;
+  }
+
+  public ModelGraph graph() {
+    return graph;
+  }
+
+  /** Scores and predicts with it. */
+  public Evaluator evaluator() {
+    return evaluator;
+  }
+
+  @Override
+  public void close() {
+    evaluator.close();
+    state.close();
+  }
+}

@@ -1,0 +1,146 @@
+package convtrain.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import convtrain.train.SafeTensors;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** How a training may end, and that the same seed ends the same. */
+class TrainingOutcomeTest {
+  @TempDir private Path temp;
+  private Path data;
+
+  @BeforeEach
+  void cutData() {
+    data = MnistSample.folder(temp.resolve("data"), 300, 50);
+  }
+
+  @Test
+  void theSameSeedGivesTheSameModelToTheByte() throws IOException {
+    assertThat(train("a", "train.epochs=1").exitCode()).isZero();
+    assertThat(train("b", "train.epochs=1").exitCode()).isZero();
+    assertThat(train("c", "train.epochs=1", "seed=2").exitCode()).isZero();
+    assertThat(temp.resolve("a/model.safetensors"))
+        .hasSameBinaryContentAs(temp.resolve("b/model.safetensors"));
+    assertThat(tensor("a", "conv1.weight")).isNotEqualTo(tensor("c", "conv1.weight"));
+  }
+
+  @Test
+  void limitAndValidationSplitApplyToTheTrainingSamples() throws IOException {
+    Cli result = train("limited", "train.epochs=1", "data.limit=200", "data.validation_split=0.1");
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    int held = validationSize(result.out());
+    assertThat(held).isBetween(15, 25);
+    assertThat(result.out())
+        .contains(
+            "data:   %s, %d training, %d validation and 50 test images"
+                .formatted(data, 200 - held, held));
+    assertThat(
+            EndToEndTest.epochs(temp.resolve("limited")).get(0).get("validation_loss").asDouble())
+        .isPositive();
+  }
+
+  private static int validationSize(String out) {
+    String before = out.substring(0, out.indexOf(" validation and"));
+    return Integer.parseInt(before.substring(before.lastIndexOf(' ') + 1));
+  }
+
+  @Test
+  void aLossThatDivergesIsToldAndNoModelSaved() {
+    assertDiverged(
+        "configs/mlp.json", "the loss became NaN or infinite in epoch \\d, step \\d of 5");
+  }
+
+  @Test
+  void weightsThatDivergeBehindAFiniteLossAreToldAndNoModelSaved() {
+    assertDiverged("configs/mnist-8k.json", "tensor \\S+ became NaN or infinite in epoch 1");
+  }
+
+  private void assertDiverged(String config, String message) {
+    String[] overrides = {
+      "train.epochs=3",
+      "train.schedule={\"type\": \"constant\"}",
+      "train.optimizer={\"type\": \"sgd\", \"lr\": 1e38}"
+    };
+    List<String> arguments = arguments(temp.resolve("diverged"), overrides);
+    arguments.set(1, config);
+    Cli result = Cli.run(arguments.toArray(String[]::new));
+    assertThat(result.exitCode()).isEqualTo(1);
+    assertThat(result.err())
+        .matches(
+            "convtrain: "
+                + message
+                + "; no epoch was completed; try a lower learning rate .*; no model was saved, for"
+                + " its weights are spoilt; .*/diverged keeps the run file and the metrics\n");
+    assertThat(temp.resolve("diverged"))
+        .isDirectoryContaining("glob:**/run.json")
+        .isDirectoryContaining("glob:**/metrics.jsonl")
+        .isDirectoryNotContaining("glob:**/model.safetensors");
+  }
+
+  @Test
+  void aSignalEndsTheRunWithTheModelAsItStands() throws Exception {
+    Path out = temp.resolve("stopped");
+    List<String> command =
+        new ArrayList<>(
+            List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                "convtrain.cli.Main"));
+    command.addAll(arguments(out, "train.epochs=100000"));
+    Path log = temp.resolve("log");
+    Process process =
+        new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
+    try {
+      while (process.isAlive()
+          && (!Files.exists(out.resolve("metrics.jsonl"))
+              || Files.size(out.resolve("metrics.jsonl")) == 0)) {
+        Thread.sleep(20);
+      }
+      process.destroy();
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    } finally {
+      process.destroyForcibly();
+    }
+    assertThat(process.exitValue()).as(Files.readString(log)).isEqualTo(143);
+    int epochs = EndToEndTest.epochs(out).size();
+    assertThat(Files.readString(log))
+        .containsPattern(
+            "\n\nstopped in epoch \\d+, step \\d of 5 after [0-9.]+ s: %s keeps the model as it stood and the metrics of %d epochs?\n$"
+                .formatted(out, epochs));
+    assertThat(SafeTensors.read(out.resolve("model.safetensors")).metadata())
+        .hasEntrySatisfying(
+            "convtrain.trained_to",
+            position -> assertThat(position).startsWith("epoch " + (epochs + 1) + ", step "));
+  }
+
+  private float[] tensor(String folder, String name) throws IOException {
+    return SafeTensors.read(temp.resolve(folder).resolve("model.safetensors"))
+        .tensors()
+        .get(name)
+        .values();
+  }
+
+  private Cli train(String out, String... overrides) {
+    return Cli.run(arguments(temp.resolve(out), overrides).toArray(String[]::new));
+  }
+
+  private List<String> arguments(Path out, String... overrides) {
+    List<String> arguments =
+        new ArrayList<>(
+            List.of("train", "configs/mnist-8k.json", "--out=" + out, "--set=data.dir=" + data));
+    arguments.add("--set=train.batch_size=64");
+    Arrays.stream(overrides).forEach(override -> arguments.add("--set=" + override));
+    return arguments;
+  }
+}
