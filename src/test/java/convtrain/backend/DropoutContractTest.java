@@ -37,7 +37,7 @@ class DropoutContractTest extends BackendContract {
 
   @ParameterizedTest
   @ValueSource(doubles = {0, 0.04, 0.5, 0.999})
-  void elementsFallAsTheSeedAndStepSay(double p) throws Exception {
+  void elementsFallAsTheSeedAndStepSay(double p) {
     int n = 3;
     ModelGraph graph = graph(dropout(p));
     double[] x = rounded(RandomGraphs.normals(n * IMAGE.elements(), new Random(1)));
@@ -54,7 +54,7 @@ class DropoutContractTest extends BackendContract {
   }
 
   @Test
-  void stepsAndLayersHaveMasksOfTheirOwn() throws Exception {
+  void stepsAndLayersHaveMasksOfTheirOwn() {
     ModelGraph graph = graph(dropout(0.5), dropout(0.5));
     double[] ones = new double[IMAGE.elements()];
     Arrays.fill(ones, 1);
@@ -71,7 +71,7 @@ class DropoutContractTest extends BackendContract {
 
   @ParameterizedTest
   @ValueSource(doubles = {0.04, 0.3, 0.5, 0.999})
-  void shareThatFallsIsP(double p) throws Exception {
+  void shareThatFallsIsP(double p) {
     int n = 100;
     double[] ones = new double[n * IMAGE.elements()];
     Arrays.fill(ones, 1);
@@ -86,7 +86,7 @@ class DropoutContractTest extends BackendContract {
   }
 
   @Test
-  void evaluationDropsNothing() throws Exception {
+  void evaluationDropsNothing() {
     double[] x = rounded(RandomGraphs.normals(2 * IMAGE.elements(), new Random(4)));
     try (OpHarness harness = new OpHarness(backend(), graph(dropout(0.9)), 2, Mode.EVALUATION)) {
       assertThat(harness.forward(x)).isEqualTo(x);
@@ -103,8 +103,7 @@ class DropoutContractTest extends BackendContract {
     "0.5, true, false",
     "0.5, false, false"
   })
-  void dropoutBehindBatchNormMatchesTheReference(double p, boolean relu, boolean fused)
-      throws Exception {
+  void dropoutBehindBatchNormMatchesTheReference(double p, boolean relu, boolean fused) {
     int n = 7;
     LayerSpec norm = new LayerSpec.BatchNorm2d("bn", null, null, null, null);
     ModelGraph graph =

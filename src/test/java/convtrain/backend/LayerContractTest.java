@@ -21,19 +21,19 @@ class LayerContractTest extends BackendContract {
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("layers")
-  void layersMatchPyTorchForwardAndBackward(Golden.Case golden) throws Exception {
+  void layersMatchPyTorchForwardAndBackward(Golden.Case golden) {
     train(golden, Mode.TRAINING);
   }
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("layers")
-  void layersMatchPyTorchWhereTheBackendFusesThem(Golden.Case golden) throws Exception {
+  void layersMatchPyTorchWhereTheBackendFusesThem(Golden.Case golden) {
     train(golden, Mode.TRAINING_FUSED);
   }
 
   @ParameterizedTest(name = "{0}")
   @MethodSource("layers")
-  void evaluationUsesRunningStatisticsAndDropsNothing(Golden.Case golden) throws Exception {
+  void evaluationUsesRunningStatisticsAndDropsNothing(Golden.Case golden) {
     ModelSpec model = golden.spec("model", ModelSpec.class);
     Map<String, double[]> parameters = values(golden.group("parameters"));
     parameters.putAll(values(golden.group("after")));
@@ -48,7 +48,7 @@ class LayerContractTest extends BackendContract {
     }
   }
 
-  private static void train(Golden.Case golden, Mode mode) throws Exception {
+  private static void train(Golden.Case golden, Mode mode) {
     ModelSpec model = golden.spec("model", ModelSpec.class);
     Tolerance tolerance = Tolerance.of(golden);
     try (OpHarness harness =

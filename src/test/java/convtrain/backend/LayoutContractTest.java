@@ -57,8 +57,7 @@ class LayoutContractTest extends BackendContract {
     "129, 10, 0, 1",
     "17, 1, 0, 1"
   })
-  void tensorsComeBackAndPaddingStaysZero(int in, int out, int kernel, int groups)
-      throws Exception {
+  void tensorsComeBackAndPaddingStaysZero(int in, int out, int kernel, int groups) {
     ModelGraph graph = kernel == 0 ? linear(in, out) : convolution(in, out, kernel, groups);
     for (int n : new int[] {1, 32}) {
       try (OpHarness harness = new OpHarness(backend(), graph, n, OpHarness.Mode.TRAINING)) {

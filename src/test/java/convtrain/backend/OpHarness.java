@@ -42,7 +42,7 @@ final class OpHarness implements AutoCloseable {
   private final OpFactory layoutFactory;
   private final boolean training;
   private final int n;
-  private final List<AutoCloseable> owned = new ArrayList<>();
+  private final List<Runnable> closers = new ArrayList<>();
   private final List<DeviceBuffer> perPass = new ArrayList<>();
   private final Map<String, ParameterLayout> layouts = new LinkedHashMap<>();
   private final Map<String, DeviceBuffer> parameters = new LinkedHashMap<>();
@@ -76,7 +76,7 @@ final class OpHarness implements AutoCloseable {
 
   private DeviceBuffer allocate(long bytes) {
     DeviceBuffer buffer = backend.allocate(bytes);
-    owned.add(buffer);
+    closers.add(buffer::close);
     return buffer;
   }
 
@@ -89,7 +89,7 @@ final class OpHarness implements AutoCloseable {
   private void addParameter(Node node, ParameterSpec spec) {
     String name = node.tensorName(spec);
     ParameterLayout layout = layoutFactory.parameterLayout(node, spec);
-    owned.add(layout);
+    closers.add(layout::close);
     layouts.put(name, layout);
     specs.put(name, spec);
     parameters.put(name, allocate(layout.bytes()));
@@ -129,7 +129,7 @@ final class OpHarness implements AutoCloseable {
                     Collections.nCopies(head.inputs().size(), training),
                     own(head, layouts),
                     new RandomState(SEED, clock)));
-    owned.add(op);
+    closers.add(op::close);
     return op;
   }
 
@@ -149,7 +149,7 @@ final class OpHarness implements AutoCloseable {
             new Normalization(graph.input(), new float[channels], ones),
             values.get(Node.INPUT),
             labels);
-    owned.add(op);
+    closers.add(op::close);
     return op;
   }
 
@@ -196,7 +196,7 @@ final class OpHarness implements AutoCloseable {
     totals.put(tensor, total);
     if (found.size() > 1) {
       Op sum = factory.sum(found, total);
-      owned.add(sum);
+      closers.add(sum::close);
       sums.put(tensor, sum);
     }
     return total;
@@ -282,7 +282,7 @@ final class OpHarness implements AutoCloseable {
           DeviceBuffer w = parameters.get(name);
           DeviceBuffer state = allocate(w.bytes() * optimizer.stateSlots());
           Op op = factory.update(optimizer, w, gradient, state, schedule, clock);
-          owned.add(op);
+          closers.add(op::close);
           op.forward();
           backend.synchronize();
           setStep(step);
@@ -312,9 +312,9 @@ final class OpHarness implements AutoCloseable {
   }
 
   @Override
-  public void close() throws Exception {
-    for (int i = owned.size() - 1; i >= 0; i--) {
-      owned.get(i).close();
+  public void close() {
+    for (int i = closers.size() - 1; i >= 0; i--) {
+      closers.get(i).run();
     }
   }
 }

@@ -102,7 +102,9 @@ final class ConcatOp implements Op {
 
   @Override
   public String implementation() {
-    return forward.implementation();
+    StringBuilder all = new StringBuilder(forward.implementation());
+    splits.forEach(kernel -> all.append(" | ").append(kernel.implementation()));
+    return all.toString();
   }
 
   @Override

@@ -114,7 +114,7 @@ final class DropoutOp implements Op {
 
   @Override
   public String implementation() {
-    return forward.implementation();
+    return forward.implementation() + (backward == null ? "" : " | " + backward.implementation());
   }
 
   @Override

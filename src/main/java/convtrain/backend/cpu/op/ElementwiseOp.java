@@ -140,7 +140,7 @@ final class ElementwiseOp implements Op {
 
   @Override
   public String implementation() {
-    return forward.implementation();
+    return forward.implementation() + (backward == null ? "" : " | " + backward.implementation());
   }
 
   @Override

@@ -68,7 +68,7 @@ final class FlattenOp implements Op {
 
   @Override
   public String implementation() {
-    return forward.implementation();
+    return forward.implementation() + (backward == null ? "" : " | " + backward.implementation());
   }
 
   @Override

@@ -75,7 +75,7 @@ final class SoftmaxOp implements Op {
 
   @Override
   public String implementation() {
-    return forward.implementation();
+    return forward.implementation() + (backward == null ? "" : " | " + backward.implementation());
   }
 
   @Override

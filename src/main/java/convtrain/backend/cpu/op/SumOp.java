@@ -85,7 +85,9 @@ final class SumOp implements Op {
 
   @Override
   public String implementation() {
-    return forward.implementation();
+    StringBuilder all = new StringBuilder(forward.implementation());
+    copies.forEach(kernel -> all.append(" | ").append(kernel.implementation()));
+    return all.toString();
   }
 
   @Override

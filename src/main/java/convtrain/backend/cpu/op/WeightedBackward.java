@@ -7,6 +7,9 @@ import convtrain.backend.DeviceBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
 import convtrain.backend.cpu.dnnl.Owned;
+import java.util.Objects;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.reorder;
 
@@ -127,7 +130,10 @@ final class WeightedBackward implements AutoCloseable {
   }
 
   String implementation() {
-    return weights.implementation() + (data == null ? "" : " | " + data.implementation());
+    return Stream.of(weights, gradientToStored, storedToData, data)
+        .filter(Objects::nonNull)
+        .map(Kernel::implementation)
+        .collect(Collectors.joining(" | "));
   }
 
   @Override
