@@ -6,7 +6,11 @@ import convtrain.graph.GraphException;
 import convtrain.plan.PlanException;
 import convtrain.report.RunFolderException;
 import convtrain.train.SafeTensorsException;
+import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.NoSuchFileException;
 import java.util.Set;
 import java.util.function.BooleanSupplier;
 import picocli.CommandLine;
@@ -59,6 +63,8 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
     boolean wrongInput = WRONG_INPUT.contains(e.getClass());
     if (wrongInput || EXPLAINED.contains(e.getClass())) {
       say(err, e.getMessage());
+    } else if (cause(e) instanceof IOException io) {
+      say(err, "reading or writing failed: " + io.getMessage() + reason(io));
     } else {
       say(err, "unexpected " + e + (debug.getAsBoolean() ? "" : "; --debug shows where"));
     }
@@ -75,6 +81,18 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
             : "a library does not load: " + e);
     trace(e, err);
     return ExitCode.SOFTWARE;
+  }
+
+  private static Throwable cause(Exception e) {
+    return e instanceof UncheckedIOException ? e.getCause() : e;
+  }
+
+  /** What Java says in the class's name only. */
+  private static String reason(IOException e) {
+    if (e instanceof AccessDeniedException) {
+      return ": no permission";
+    }
+    return e instanceof NoSuchFileException ? ": no such file or folder" : "";
   }
 
   private static void say(PrintWriter err, String message) {

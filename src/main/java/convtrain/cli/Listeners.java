@@ -31,8 +31,23 @@ final class Listeners implements TrainListener {
     listeners.forEach(listener -> listener.epoch(epoch));
   }
 
+  /** Every listener is told, even if one fails; the first failure is passed on. */
   @Override
   public void finished() {
-    listeners.forEach(TrainListener::finished);
+    RuntimeException first = null;
+    for (TrainListener listener : listeners) {
+      try {
+        listener.finished();
+      } catch (RuntimeException e) {
+        if (first == null) {
+          first = e;
+        } else {
+          first.addSuppressed(e);
+        }
+      }
+    }
+    if (first != null) {
+      throw first;
+    }
   }
 }

@@ -11,7 +11,7 @@ final class ThreadsOption {
   @Spec(Spec.Target.MIXEE)
   private CommandSpec command;
 
-  private int threads = Runtime.getRuntime().availableProcessors();
+  private int threads = defaultThreads();
 
   @Option(names = "--threads", paramLabel = "N", description = "CPU threads (default: all cores).")
   void setThreads(int threads) {
@@ -20,6 +20,14 @@ final class ThreadsOption {
           command.commandLine(), "--threads=" + threads + "; expected at least 1");
     }
     this.threads = threads;
+  }
+
+  /** OpenMP's own setting where the user made one, so that both kinds of threads agree. */
+  private static int defaultThreads() {
+    String set = System.getenv("OMP_NUM_THREADS");
+    return set != null && set.matches("[1-9][0-9]{0,3}")
+        ? Integer.parseInt(set)
+        : Runtime.getRuntime().availableProcessors();
   }
 
   int threads() {

@@ -10,11 +10,14 @@ import convtrain.report.ConsoleProgress;
 import convtrain.report.MetricsLog;
 import convtrain.report.Provenance;
 import convtrain.report.RunFolder;
+import convtrain.train.EpochRecord;
+import convtrain.train.TrainListener;
 import convtrain.train.TrainedModel;
 import convtrain.train.Trainer;
 import convtrain.train.TrainingDivergedException;
 import java.io.IOException;
 import java.io.PrintWriter;
+import java.io.UncheckedIOException;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.LocalDateTime;
@@ -90,6 +93,7 @@ final class TrainCommand implements Callable<Integer> {
         }
         RunFolder runFolder = newFolder(run, backend, data);
         printHeader(run, folder, data, backend, trainer, runFolder);
+        listeners.add(new SavedModel(run, trainer, runFolder));
         listeners.add(new MetricsLog(runFolder.metrics()));
         listeners.add(ConsoleProgress.onStandardOutput(!noProgress));
         stop.await();
@@ -160,6 +164,13 @@ final class TrainCommand implements Callable<Integer> {
         data.test().size(),
         data.train().shape());
     print("device: %s", backend.description());
+    trainer
+        .referenceOps()
+        .forEach(
+            op ->
+                print(
+                    "note:   %s has no fast implementation on this device; other channel counts or groups may have",
+                    op));
     print(
         "run:    %s of %,d steps, batch size %,d, seed %d, to %s%n",
         epochs(run.train().epochs()),
@@ -175,8 +186,13 @@ final class TrainCommand implements Callable<Integer> {
       return trainer.train(stop);
     } catch (TrainingDivergedException e) {
       throw new FailedException(
-          "%s; no model was saved, for its weights are spoilt; %s keeps the run file and the metrics"
-              .formatted(e.getMessage(), folder.dir()),
+          "%s; the weights as they are now are not saved; %s keeps the run file, the metrics%s"
+              .formatted(
+                  e.getMessage(),
+                  folder.dir(),
+                  trainer.lastEpoch() == null
+                      ? ""
+                      : " and the model of epoch " + trainer.lastEpoch().epoch()),
           e);
     } finally {
       listeners.finished();
@@ -189,6 +205,19 @@ final class TrainCommand implements Callable<Integer> {
             TrainedModel.RUN, RunConfigLoader.toJson(run),
             TrainedModel.TRAINED_TO, trainer.position());
     trainer.weights(metadata).write(folder.model());
+  }
+
+  /** Writes the model after each epoch, so that no later failure can take it away. */
+  private record SavedModel(RunConfig run, Trainer trainer, RunFolder folder)
+      implements TrainListener {
+    @Override
+    public void epoch(EpochRecord epoch) {
+      try {
+        save(run, trainer, folder);
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
+    }
   }
 
   private void printEnd(boolean completed, Trainer trainer, RunFolder folder) {

@@ -90,9 +90,4 @@ public final class BatchStream {
   public int samplesPerEpoch() {
     return samplesPerEpoch;
   }
-
-  /** Samples in the last batch of an epoch: the batch size or fewer. */
-  public int lastBatchSize() {
-    return samplesPerEpoch - (stepsPerEpoch - 1) * batchSize;
-  }
 }

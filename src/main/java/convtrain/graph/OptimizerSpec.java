@@ -75,7 +75,7 @@ public sealed interface OptimizerSpec {
     public Adam {
       lr = rate(Check.or(lr, 1e-3));
       betas = checkedBetas(betas);
-      eps = nonNegative(Check.or(eps, 1e-8), "eps");
+      eps = Check.positive(Check.or(eps, 1e-8), "eps");
       weightDecay = nonNegative(Check.or(weightDecay, 0.0), "weight_decay");
     }
 
@@ -100,7 +100,7 @@ public sealed interface OptimizerSpec {
     public AdamW {
       lr = rate(Check.or(lr, 1e-3));
       betas = checkedBetas(betas);
-      eps = nonNegative(Check.or(eps, 1e-8), "eps");
+      eps = Check.positive(Check.or(eps, 1e-8), "eps");
       weightDecay = nonNegative(Check.or(weightDecay, 1e-2), "weight_decay");
     }
 

@@ -78,7 +78,7 @@ public record Window2d(
       int extent = Math.addExact(Math.multiplyExact(dilation, kernel - 1), 1);
       int before = same ? (extent - 1) / 2 : pad;
       int after = same ? extent - 1 - before : pad;
-      int span = in + before + after - extent;
+      int span = Math.addExact(Math.addExact(in, before), after) - extent;
       if (span < 0) {
         return new Axis(0, before, after, false);
       }

@@ -6,6 +6,8 @@ import convtrain.backend.Op;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
+import java.util.Locale;
+import java.util.regex.Pattern;
 
 /**
  * Everything one step does, in order, with all memory in place: staging, forward, loss, and when
@@ -28,17 +30,21 @@ public final class Plan implements AutoCloseable {
    * @param label layer and type, {@code conv1 (conv2d)}; or what else it is
    * @param phase which part of the step
    * @param op what runs
+   * @param backward whether its backward pass runs, rather than its forward pass
    */
-  public record Step(String label, Phase phase, Op op) {
+  public record Step(String label, Phase phase, Op op, boolean backward) {
     /** Enqueues it. */
     public void run() {
-      if (phase == Phase.BACKWARD && !(label.startsWith(PlanCompiler.GRADIENT_SUM))) {
+      if (backward) {
         op.backward();
       } else {
         op.forward();
       }
     }
   }
+
+  /** oneDNN's name for its plain loops, alone or as part of a compound implementation. */
+  private static final Pattern REFERENCE = Pattern.compile("(^|[ |+:])ref");
 
   private final Backend backend;
   private final List<Step> steps;
@@ -89,7 +95,10 @@ public final class Plan implements AutoCloseable {
       throw new PlanException(
           "%s %s on %s: %s"
               .formatted(
-                  step.label(), step.phase().name().toLowerCase(), backend.name(), e.getMessage()),
+                  step.label(),
+                  step.phase().name().toLowerCase(Locale.ROOT),
+                  backend.name(),
+                  e.getMessage()),
           e);
     }
   }
@@ -97,6 +106,15 @@ public final class Plan implements AutoCloseable {
   /** The entries of a step in order, for profiles and tests. */
   public List<Step> steps() {
     return steps;
+  }
+
+  /** Labels of the ops that run a library's reference loops, each once. */
+  public List<String> referenceOps() {
+    return steps.stream()
+        .filter(step -> REFERENCE.matcher(step.op.implementation()).find())
+        .map(Step::label)
+        .distinct()
+        .toList();
   }
 
   public int batchSize() {

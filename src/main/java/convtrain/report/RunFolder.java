@@ -21,15 +21,10 @@ public record RunFolder(Path dir) {
    * Makes {@code <runs>/<name>-<yyyyMMdd-HHmmss>}, with -2, -3 ... appended while the name is
    * taken.
    *
-   * @throws RunFolderException if the name cannot name a folder or the folder cannot be made
+   * @param name a run's name, which the run file has checked
+   * @throws RunFolderException if the folder cannot be made
    */
   public static RunFolder create(Path runs, String name, LocalDateTime started) {
-    if (!name.matches("[A-Za-z0-9_-][A-Za-z0-9._-]*")) {
-      throw new RunFolderException(
-          "the run's name \"%s\" cannot name a folder; use letters, digits, ., _ and -"
-              .formatted(name),
-          null);
-    }
     String first = name + "-" + TIMESTAMP.format(started);
     makeFolders(runs);
     for (int n = 1; ; n++) {

@@ -12,11 +12,15 @@ import java.util.List;
 
 /** Scores a network as it stands: no dropout, batch norm by its running statistics. */
 public final class Evaluator implements AutoCloseable {
-  private static final int BATCH_SIZE = 500;
+  private static final int MAX_BATCH_SIZE = 500;
+
+  /** Input floats of a batch: large images are scored in smaller batches. */
+  private static final int MAX_BATCH_ELEMENTS = 1 << 23;
 
   private final RunState state;
   private final Plans plans;
   private final int classes;
+  private final int batchSize;
   private final float[] logits;
 
   /**
@@ -26,8 +30,14 @@ public final class Evaluator implements AutoCloseable {
   public Evaluator(Backend backend, ModelGraph graph, RunState state, Normalization normalization) {
     this.state = state;
     this.classes = graph.classes();
-    this.logits = new float[BATCH_SIZE * classes];
-    this.plans = new Plans(backend, graph, state, null, normalization, BATCH_SIZE, 0);
+    this.batchSize = batchSize(graph);
+    this.logits = new float[Math.multiplyExact(batchSize, classes)];
+    this.plans = new Plans(backend, graph, state, null, normalization, batchSize, 0);
+  }
+
+  /** Samples that are scored at once. */
+  static int batchSize(ModelGraph graph) {
+    return Math.max(1, Math.min(MAX_BATCH_SIZE, MAX_BATCH_ELEMENTS / graph.input().elements()));
   }
 
   /** Loss and accuracy over a data set; the run's training metrics are cleared. */
@@ -74,8 +84,8 @@ public final class Evaluator implements AutoCloseable {
    */
   public double[][] predict(List<byte[]> images) {
     double[][] probabilities = new double[images.size()][];
-    for (int start = 0; start < images.size(); start += BATCH_SIZE) {
-      List<byte[]> batch = images.subList(start, Math.min(images.size(), start + BATCH_SIZE));
+    for (int start = 0; start < images.size(); start += batchSize) {
+      List<byte[]> batch = images.subList(start, Math.min(images.size(), start + batchSize));
       plans.host().images().clear();
       batch.forEach(plans.host().images()::put);
       // Labels play no part in the logits; zero is a class of every network.
@@ -94,8 +104,8 @@ public final class Evaluator implements AutoCloseable {
     return probabilities;
   }
 
-  private static BatchStream inOrder(Dataset data) {
-    BatchStream batches = new BatchStream(data, BATCH_SIZE, false, false, 0);
+  private BatchStream inOrder(Dataset data) {
+    BatchStream batches = new BatchStream(data, batchSize, false, false, 0);
     batches.startEpoch(0);
     return batches;
   }

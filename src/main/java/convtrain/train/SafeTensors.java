@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -89,6 +90,8 @@ public record SafeTensors(Map<String, String> metadata, SortedMap<String, Tensor
       return new SafeTensors(header.metadata(), tensors);
     } catch (NoSuchFileException e) {
       throw new SafeTensorsException(file, "there is no such file", e);
+    } catch (AccessDeniedException e) {
+      throw new SafeTensorsException(file, "may not be read", e);
     } catch (IllegalArgumentException e) {
       throw new SafeTensorsException(file, e.getMessage(), e);
     }

@@ -32,11 +32,11 @@ public final class TrainedModel implements AutoCloseable {
     this.file = file;
     run = RunConfigLoader.parse(file + " (" + RUN + ")", content.metadata().get(RUN));
     graph = ModelGraph.of(run.model());
-    state = new RunState(backend, graph, run.train().batchSize(), null, 1);
+    state = new RunState(backend, graph, Evaluator.batchSize(graph), null, 1);
     try {
       Weights.load(file, content, state);
       evaluator = new Evaluator(backend, graph, state, Trainer.normalization(run, graph));
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       state.close();
       throw e;
     }

@@ -3,6 +3,7 @@ package convtrain.train;
 import convtrain.backend.Backend;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.StepMetrics;
+import convtrain.config.ConfigException;
 import convtrain.config.LearningRates;
 import convtrain.config.RunConfig;
 import convtrain.data.BatchStream;
@@ -11,15 +12,20 @@ import convtrain.graph.ModelGraph;
 import convtrain.plan.RunState;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
 
 /**
  * Trains a network: for each epoch, every batch through the plan, then the scores on the test set
- * (and the validation split). One thread; a step allocates nothing and reads nothing back.
+ * (and the validation split). One thread; a step allocates nothing. Metrics are read back ten times
+ * a second for the progress bar and to notice a loss that is no longer finite.
  */
 public final class Trainer implements AutoCloseable {
   private static final long PROGRESS_NANOS = 100_000_000;
+
+  /** The schedule's table holds 8 bytes for each step. */
+  private static final long MAX_STEPS = 100_000_000;
 
   /**
    * What is learnt from and scored on.
@@ -35,6 +41,7 @@ public final class Trainer implements AutoCloseable {
   private final ModelGraph graph;
   private final BatchStream batches;
   private final LearningRates rates;
+  private final int batchSize;
   private final RunState state;
   private final Plans plans;
   private final Evaluator evaluator;
@@ -49,19 +56,25 @@ public final class Trainer implements AutoCloseable {
     this.data = data;
     this.listener = listener;
     graph = ModelGraph.of(run.model());
-    int batchSize = Math.min(run.train().batchSize(), data.train().size());
+    batchSize = Math.min(run.train().batchSize(), data.train().size());
     batches =
         new BatchStream(
             data.train(), batchSize, run.data().shuffle(), run.data().dropLast(), run.seed());
     rates = run.train().learningRates(batches.stepsPerEpoch());
+    float[] schedule = table(rates);
     Normalization normalization = normalization(run, graph);
     state = new RunState(backend, graph, batchSize, run.train().optimizer(), rates.steps());
-    state.setSchedule(table(rates));
-    state.initialize(run.seed());
-    plans =
-        new Plans(
-            backend, graph, state, run.train().optimizer(), normalization, batchSize, run.seed());
-    evaluator = new Evaluator(backend, graph, state, normalization);
+    try {
+      state.setSchedule(schedule);
+      state.initialize(run.seed());
+      plans =
+          new Plans(
+              backend, graph, state, run.train().optimizer(), normalization, batchSize, run.seed());
+      evaluator = new Evaluator(backend, graph, state, normalization);
+    } catch (RuntimeException | Error e) {
+      state.close();
+      throw e;
+    }
   }
 
   /** How the run file turns bytes into the network's input. */
@@ -73,6 +86,11 @@ public final class Trainer implements AutoCloseable {
   }
 
   private static float[] table(LearningRates rates) {
+    if (rates.steps() > MAX_STEPS) {
+      throw new ConfigException(
+          "train.epochs=%d of %d steps are %d steps; expected at most %d"
+              .formatted(rates.epochs(), rates.stepsPerEpoch(), rates.steps(), MAX_STEPS));
+    }
     float[] table = new float[Math.toIntExact(2 * rates.steps())];
     for (int step = 0; step < rates.steps(); step++) {
       table[2 * step] = (float) rates.lr(step);
@@ -187,8 +205,9 @@ public final class Trainer implements AutoCloseable {
 
   private EpochRecord score(int epoch, StepMetrics train, double trainSeconds) {
     long started = System.nanoTime();
-    StepMetrics test = evaluator.score(data.test());
-    StepMetrics validation = data.validation() == null ? null : evaluator.score(data.validation());
+    StepMetrics test = scored("test", data.test(), epoch);
+    StepMetrics validation =
+        data.validation() == null ? null : scored("validation", data.validation(), epoch);
     long step = state.step();
     return new EpochRecord(
         epoch,
@@ -206,9 +225,22 @@ public final class Trainer implements AutoCloseable {
         validation == null ? null : validation.accuracy());
   }
 
+  private StepMetrics scored(String split, Dataset samples, int epoch) {
+    StepMetrics metrics = evaluator.score(samples);
+    if (!Double.isFinite(metrics.loss())) {
+      throw TrainingDivergedException.score(split, epoch, lastEpoch);
+    }
+    return metrics;
+  }
+
   /** The last completed epoch, or null. */
   public EpochRecord lastEpoch() {
     return lastEpoch;
+  }
+
+  /** Layers whose op falls back on the library's reference loops, far slower than the rest. */
+  public List<String> referenceOps() {
+    return plans.of(batchSize).referenceOps();
   }
 
   /** Steps of one epoch, a last smaller batch's included. */

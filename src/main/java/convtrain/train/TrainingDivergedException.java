@@ -31,6 +31,15 @@ public final class TrainingDivergedException extends RuntimeException {
         "tensor %s became NaN or infinite in epoch %d".formatted(tensor, epoch), lastGood);
   }
 
+  /**
+   * @param split {@code test} or {@code validation}
+   * @param lastGood the last completed epoch; null if there is none
+   */
+  static TrainingDivergedException score(String split, int epoch, EpochRecord lastGood) {
+    return new TrainingDivergedException(
+        "the %s loss became NaN or infinite after epoch %d".formatted(split, epoch), lastGood);
+  }
+
   private static String describe(EpochRecord epoch) {
     return "last good metrics, of epoch %d: train loss %.4f, train accuracy %.2f %%, test loss %.4f, test accuracy %.2f %%"
         .formatted(

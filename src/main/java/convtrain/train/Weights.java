@@ -7,6 +7,7 @@ import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedMap;
 import java.util.TreeMap;
 
 /** A network's tensors to and from safetensors, by PyTorch's names and in its order. */
@@ -30,18 +31,18 @@ public final class Weights {
    */
   public static void load(SafeTensors weights, RunState state) {
     Map<String, List<Integer>> expected = state.tensors();
-    weights.tensors().forEach((name, tensor) -> check(name, tensor.dims(), expected));
+    SortedMap<String, SafeTensors.Tensor> given = new TreeMap<>(weights.tensors());
+    given.keySet().removeIf(name -> isBatchCounter(name, expected.keySet()));
+    given.forEach((name, tensor) -> check(name, tensor.dims(), expected));
     for (Map.Entry<String, List<Integer>> tensor : expected.entrySet()) {
-      if (!weights.tensors().containsKey(tensor.getKey())) {
+      if (!given.containsKey(tensor.getKey())) {
         throw new SafeTensorsException(
             "tensor %s %s of the network is missing from the weights; they hold: %s"
                 .formatted(
-                    tensor.getKey(),
-                    tensor.getValue(),
-                    nearest(tensor.getKey(), weights.tensors().keySet())));
+                    tensor.getKey(), tensor.getValue(), nearest(tensor.getKey(), given.keySet())));
       }
     }
-    weights.tensors().forEach((name, tensor) -> state.load(name, tensor.dims(), tensor.values()));
+    given.forEach((name, tensor) -> state.load(name, tensor.dims(), tensor.values()));
   }
 
   /**
@@ -73,6 +74,13 @@ public final class Weights {
       }
     }
     return null;
+  }
+
+  /** PyTorch's state of a batch norm has a counter of batches, which training does not use. */
+  private static boolean isBatchCounter(String name, Collection<String> expected) {
+    String counter = ".num_batches_tracked";
+    return name.endsWith(counter)
+        && expected.contains(name.substring(0, name.length() - counter.length()) + ".running_mean");
   }
 
   private static void check(String name, List<Integer> dims, Map<String, List<Integer>> expected) {

@@ -65,6 +65,41 @@ class TrainingOutcomeTest {
     assertDiverged("configs/mnist-8k.json", "tensor \\S+ became NaN or infinite in epoch 1");
   }
 
+  @Test
+  void aTestLossThatIsNotFiniteEndsTheRun() {
+    List<String> arguments =
+        arguments(
+            temp.resolve("overflow"),
+            "data.limit=32",
+            "train.batch_size=32",
+            "train.epochs=1",
+            "train.schedule={\"type\": \"constant\"}",
+            "train.optimizer={\"type\": \"sgd\", \"lr\": 1e37}");
+    arguments.set(1, "configs/mnist-19k.json");
+    Cli result = Cli.run(arguments.toArray(String[]::new));
+    assertThat(result.exitCode()).isEqualTo(1);
+    assertThat(result.err()).contains("the test loss became NaN or infinite after epoch 1");
+    assertThat(temp.resolve("overflow")).isDirectoryNotContaining("glob:**/model.safetensors");
+  }
+
+  @Test
+  void theModelOfTheLastGoodEpochSurvivesADivergence() throws IOException {
+    Path out = temp.resolve("later");
+    List<String> arguments =
+        arguments(
+            out,
+            "train.epochs=2",
+            "train.schedule={\"type\": \"step\", \"step_size\": 1, \"gamma\": 1e37}");
+    Cli result = Cli.run(arguments.toArray(String[]::new));
+    assertThat(result.exitCode()).isEqualTo(1);
+    assertThat(result.err()).contains("keeps the run file, the metrics and the model of epoch 1");
+    assertThat(
+            SafeTensors.read(out.resolve("model.safetensors"))
+                .metadata()
+                .get("convtrain.trained_to"))
+        .startsWith("epoch 1,");
+  }
+
   private void assertDiverged(String config, String message) {
     String[] overrides = {
       "train.epochs=3",
@@ -79,8 +114,8 @@ class TrainingOutcomeTest {
         .matches(
             "convtrain: "
                 + message
-                + "; no epoch was completed; try a lower learning rate .*; no model was saved, for"
-                + " its weights are spoilt; .*/diverged keeps the run file and the metrics\n");
+                + "; no epoch was completed; try a lower learning rate .*; the weights as they are now"
+                + " are not saved; .*/diverged keeps the run file, the metrics\n");
     assertThat(temp.resolve("diverged"))
         .isDirectoryContaining("glob:**/run.json")
         .isDirectoryContaining("glob:**/metrics.jsonl")

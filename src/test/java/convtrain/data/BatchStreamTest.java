@@ -37,7 +37,7 @@ class BatchStreamTest {
         assertThat(seen).isSorted();
       }
       assertThat(sizes).hasSize(stream.stepsPerEpoch());
-      assertThat(sizes.get(sizes.size() - 1)).isEqualTo(stream.lastBatchSize());
+      assertThat(sizes.get(sizes.size() - 1)).isEqualTo(size - (sizes.size() - 1) * batchSize);
       assertThat(sizes.subList(0, sizes.size() - 1)).allMatch(n -> n == batchSize);
     }
     assertThat(stream.samplesPerEpoch()).isEqualTo(size);
@@ -59,7 +59,6 @@ class BatchStreamTest {
     assertThat(dropped).containsExactly(4, 4);
     assertThat(whole).isEqualTo(all.subList(0, 8));
     assertThat(dropping.stepsPerEpoch()).isEqualTo(2);
-    assertThat(dropping.lastBatchSize()).isEqualTo(4);
     assertThat(dropping.samplesPerEpoch()).isEqualTo(8);
   }
 

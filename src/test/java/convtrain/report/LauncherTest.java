@@ -71,6 +71,9 @@ class LauncherTest {
             """
             OMP_NUM_THREADS=unset
             <--enable-native-access=ALL-UNNAMED>
+            <-XX:+UseSerialGC>
+            <-Dorg.bytedeco.javacpp.maxBytes=0>
+            <-Dorg.bytedeco.javacpp.maxPhysicalBytes=0>
             <-Dconvtrain.home=ROOT>
             <-Dconvtrain.tty=false>
             <-Dconvtrain.columns=0>

@@ -38,8 +38,13 @@ public final class CpuBackend implements Backend {
 
   public CpuBackend(int threads) {
     this.threads = threads;
-    dnnl = owned.add(new Dnnl());
     workers = owned.add(new Workers(threads));
+    try {
+      dnnl = owned.add(new Dnnl());
+    } catch (RuntimeException | Error e) {
+      owned.close();
+      throw e;
+    }
   }
 
   @Override

@@ -4,7 +4,6 @@ import convtrain.backend.DeviceBuffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
-import java.nio.ShortBuffer;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 
@@ -85,9 +84,14 @@ public final class CpuBuffer implements DeviceBuffer {
     return asBytes().asFloatBuffer();
   }
 
-  /** This memory as 16-bit integers. */
-  public ShortBuffer asShorts() {
-    return asBytes().asShortBuffer();
+  /** A buffer of this backend as floats. */
+  public static FloatBuffer floats(DeviceBuffer buffer) {
+    return ((CpuBuffer) buffer).asFloats();
+  }
+
+  /** Whether two buffers begin at the same byte. */
+  public static boolean samePlace(DeviceBuffer a, DeviceBuffer b) {
+    return ((CpuBuffer) a).address == ((CpuBuffer) b).address;
   }
 
   /** Where it starts, for oneDNN. */

@@ -7,6 +7,7 @@ import org.bytedeco.dnnl.IntMemoryMap;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.primitive;
 import org.bytedeco.dnnl.primitive_desc_base;
+import org.bytedeco.dnnl.reorder;
 import org.bytedeco.javacpp.BytePointer;
 
 /**
@@ -33,6 +34,14 @@ public final class Kernel implements AutoCloseable {
     }
     scratchDesc = owned.add(desc.scratchpad_desc());
     scratchBytes = scratchDesc.get_size();
+  }
+
+  /** Copies from one layout to another; arguments are DNNL_ARG_FROM and DNNL_ARG_TO. */
+  public static Kernel reorder(Dnnl dnnl, memory.desc from, memory.desc to) {
+    var desc =
+        new reorder.primitive_desc(
+            dnnl.engine(), from, dnnl.engine(), to, dnnl.attributes(), false);
+    return new Kernel(dnnl, desc, new reorder(desc));
   }
 
   /** The implementation oneDNN chose: {@code brg_conv_fwd:avx512_core}. */

@@ -15,12 +15,20 @@ public final class Owned implements AutoCloseable {
 
   @Override
   public void close() {
+    IllegalStateException failure = null;
     while (!resources.isEmpty()) {
       try {
         resources.pop().close();
       } catch (Exception e) {
-        throw new IllegalStateException("releasing a native resource failed", e);
+        if (failure == null) {
+          failure = new IllegalStateException("releasing a native resource failed", e);
+        } else {
+          failure.addSuppressed(e);
+        }
       }
+    }
+    if (failure != null) {
+      throw failure;
     }
   }
 }

@@ -41,9 +41,12 @@ public final class Workers implements AutoCloseable {
     for (Thread thread : threads) {
       LockSupport.unpark(thread);
     }
-    parallel.run(0, threads.length + 1);
-    while (pending.get() > 0) {
-      Thread.onSpinWait();
+    try {
+      parallel.run(0, threads.length + 1);
+    } finally {
+      while (pending.get() > 0) {
+        Thread.onSpinWait();
+      }
     }
     if (failure != null) {
       Throwable cause = failure;

@@ -6,6 +6,7 @@ import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory.Context;
+import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
 import convtrain.backend.cpu.dnnl.Owned;
@@ -146,8 +147,8 @@ final class BatchNormOp implements Op {
 
   @Override
   public void bind(Binding b) {
-    runningMean = DropoutMasks.floats(b.parameters().get("running_mean"));
-    runningVar = DropoutMasks.floats(b.parameters().get("running_var"));
+    runningMean = CpuBuffer.floats(b.parameters().get("running_mean"));
+    runningVar = CpuBuffer.floats(b.parameters().get("running_var"));
     forward.with(DNNL_ARG_SRC, x, b.x().get(0)).with(DNNL_ARG_DST, x, b.y());
     if (training) {
       bindTraining(b);
@@ -164,20 +165,20 @@ final class BatchNormOp implements Op {
   private void bindTraining(Binding b) {
     DeviceBuffer savedMean = savedVector(b, 0);
     DeviceBuffer savedVariance = savedVector(b, 1);
-    mean = DropoutMasks.floats(savedMean);
-    variance = DropoutMasks.floats(savedVariance);
-    y = DropoutMasks.floats(b.y());
+    mean = CpuBuffer.floats(savedMean);
+    variance = CpuBuffer.floats(savedVariance);
+    y = CpuBuffer.floats(b.y());
     DeviceBuffer usedWeight = b.parameters().get("weight");
     DeviceBuffer usedBias = b.parameters().get("bias");
     if (mask != null) {
-      weight = DropoutMasks.floats(usedWeight);
-      bias = DropoutMasks.floats(usedBias);
+      weight = CpuBuffer.floats(usedWeight);
+      bias = CpuBuffer.floats(usedBias);
       usedWeight = savedVector(b, 2);
       usedBias = savedVector(b, 3);
-      scaledWeight = DropoutMasks.floats(usedWeight);
-      scaledBias = DropoutMasks.floats(usedBias);
-      weightGradient = DropoutMasks.floats(b.gradients().get("weight"));
-      biasGradient = DropoutMasks.floats(b.gradients().get("bias"));
+      scaledWeight = CpuBuffer.floats(usedWeight);
+      scaledBias = CpuBuffer.floats(usedBias);
+      weightGradient = CpuBuffer.floats(b.gradients().get("weight"));
+      biasGradient = CpuBuffer.floats(b.gradients().get("bias"));
     }
     forward
         .with(DNNL_ARG_MEAN, perChannel, savedMean)
@@ -191,7 +192,7 @@ final class BatchNormOp implements Op {
 
   private void bindBackward(
       Binding b, DeviceBuffer savedMean, DeviceBuffer savedVariance, DeviceBuffer usedWeight) {
-    dy = DropoutMasks.floats(b.dy());
+    dy = CpuBuffer.floats(b.dy());
     DeviceBuffer dx = b.dx().get(0) == null ? b.dy() : b.dx().get(0);
     backward
         .with(DNNL_ARG_SRC, x, b.x().get(0))

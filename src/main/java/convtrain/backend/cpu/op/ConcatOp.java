@@ -15,7 +15,6 @@ import java.util.List;
 import org.bytedeco.dnnl.concat;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.memory_desc_vector;
-import org.bytedeco.dnnl.reorder;
 
 /** The inputs' channels one after the other; going back, each input takes its channels of dy. */
 final class ConcatOp implements Op {
@@ -76,10 +75,7 @@ final class ConcatOp implements Op {
         owned.add(
             whole.submemory_desc(
                 new long[] {batch, dims[1], dims[2], dims[3]}, new long[] {0, offset, 0, 0}));
-    var desc =
-        new reorder.primitive_desc(
-            dnnl.engine(), slice, dnnl.engine(), parts.get(input), dnnl.attributes(), false);
-    Kernel kernel = owned.add(new Kernel(dnnl, desc, new reorder(desc)));
+    Kernel kernel = owned.add(Kernel.reorder(dnnl, slice, parts.get(input)));
     CpuBuffer scratch = owned.add(CpuBuffer.allocate(kernel.scratchBytes()));
     kernel
         .with(DNNL_ARG_FROM, slice, b.dy())

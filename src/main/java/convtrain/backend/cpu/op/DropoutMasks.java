@@ -1,6 +1,5 @@
 package convtrain.backend.cpu.op;
 
-import convtrain.backend.DeviceBuffer;
 import convtrain.backend.OpFactory.RandomState;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Workers;
@@ -187,10 +186,5 @@ public final class DropoutMasks {
   /** 1 / (1 - p): what the kept elements are multiplied by. */
   static float scale(double p) {
     return (float) (1 / (1 - p));
-  }
-
-  /** Bytes of a buffer as floats; a shorthand for the ops. */
-  static FloatBuffer floats(DeviceBuffer buffer) {
-    return ((CpuBuffer) buffer).asFloats();
   }
 }

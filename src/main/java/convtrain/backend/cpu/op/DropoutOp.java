@@ -5,6 +5,7 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 import convtrain.backend.Binding;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory.Context;
+import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
 import convtrain.backend.cpu.dnnl.Owned;
@@ -88,13 +89,13 @@ final class DropoutOp implements Op {
   @Override
   public void bind(Binding b) {
     forward.with(DNNL_ARG_SRC, x, b.x().get(0)).with(DNNL_ARG_DST, x, b.y()).ready(b.scratch());
-    y = DropoutMasks.floats(b.y());
+    y = CpuBuffer.floats(b.y());
     if (backward != null) {
       backward
           .with(DNNL_ARG_SRC, x, b.dy())
           .with(DNNL_ARG_DST, x, b.dx().get(0))
           .ready(b.scratch());
-      dx = DropoutMasks.floats(b.dx().get(0));
+      dx = CpuBuffer.floats(b.dx().get(0));
     }
   }
 

@@ -4,35 +4,36 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.Binding;
 import convtrain.backend.Op;
+import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
 import convtrain.backend.cpu.dnnl.Owned;
 import convtrain.graph.Node;
 import convtrain.graph.Shape;
 import org.bytedeco.dnnl.memory;
-import org.bytedeco.dnnl.reorder;
 
-/** [N, H, W, C] as stored to [N, C H W] as PyTorch flattens: a transposition. */
+/**
+ * [N, H, W, C] as stored to [N, C H W] as PyTorch flattens: a transposition. With one channel or
+ * one pixel both orders are one, and if the plan gives output and input the same memory nothing
+ * runs.
+ */
 final class FlattenOp implements Op {
   private final Owned owned = new Owned();
   private final memory.desc image;
   private final memory.desc flat;
   private final Kernel forward;
   private final Kernel backward;
+  private final boolean sameOrder;
+  private boolean forwardMoves;
+  private boolean backwardMoves;
 
   FlattenOp(Dnnl dnnl, int batch, boolean training, Node node) {
     Shape in = node.in().get(0);
+    sameOrder = in.channels() == 1 || in.isVector();
     image = owned.add(Dnnl.activation(batch, in));
     flat = owned.add(Dnnl.rowMajor(batch, in.channels(), in.height(), in.width()));
-    forward = owned.add(reorder(dnnl, image, flat));
-    backward = training ? owned.add(reorder(dnnl, flat, image)) : null;
-  }
-
-  private static Kernel reorder(Dnnl dnnl, memory.desc from, memory.desc to) {
-    var desc =
-        new reorder.primitive_desc(
-            dnnl.engine(), from, dnnl.engine(), to, dnnl.attributes(), false);
-    return new Kernel(dnnl, desc, new reorder(desc));
+    forward = owned.add(Kernel.reorder(dnnl, image, flat));
+    backward = training ? owned.add(Kernel.reorder(dnnl, flat, image)) : null;
   }
 
   @Override
@@ -47,23 +48,39 @@ final class FlattenOp implements Op {
   }
 
   @Override
+  public boolean forwardInPlace() {
+    return sameOrder;
+  }
+
+  @Override
+  public boolean backwardInPlace() {
+    return sameOrder;
+  }
+
+  @Override
   public void bind(Binding b) {
     forward.with(DNNL_ARG_FROM, image, b.x().get(0)).with(DNNL_ARG_TO, flat, b.y());
     forward.ready(b.scratch());
+    forwardMoves = !CpuBuffer.samePlace(b.x().get(0), b.y());
     if (backward != null && b.dx().get(0) != null) {
       backward.with(DNNL_ARG_FROM, flat, b.dy()).with(DNNL_ARG_TO, image, b.dx().get(0));
       backward.ready(b.scratch());
+      backwardMoves = !CpuBuffer.samePlace(b.dy(), b.dx().get(0));
     }
   }
 
   @Override
   public void forward() {
-    forward.execute();
+    if (forwardMoves) {
+      forward.execute();
+    }
   }
 
   @Override
   public void backward() {
-    backward.execute();
+    if (backwardMoves) {
+      backward.execute();
+    }
   }
 
   @Override

@@ -14,7 +14,6 @@ import java.util.Arrays;
 import java.util.List;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.memory_desc_vector;
-import org.bytedeco.dnnl.reorder;
 import org.bytedeco.dnnl.sum;
 
 /** y = sum of the inputs; each input's gradient is dy. */
@@ -60,10 +59,7 @@ final class SumOp implements Op {
     forward.with(DNNL_ARG_DST, flat, b.y()).ready(b.scratch());
     for (DeviceBuffer dx : b.dx()) {
       if (dx != null) {
-        var desc =
-            new reorder.primitive_desc(
-                dnnl.engine(), flat, dnnl.engine(), flat, dnnl.attributes(), false);
-        Kernel copy = owned.add(new Kernel(dnnl, desc, new reorder(desc)));
+        Kernel copy = owned.add(Kernel.reorder(dnnl, flat, flat));
         CpuBuffer scratch = owned.add(CpuBuffer.allocate(copy.scratchBytes()));
         copy.with(DNNL_ARG_FROM, flat, b.dy()).with(DNNL_ARG_TO, flat, dx).ready(scratch);
         copies.add(copy);

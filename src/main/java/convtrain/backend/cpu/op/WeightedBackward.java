@@ -11,7 +11,6 @@ import java.util.Objects;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.bytedeco.dnnl.memory;
-import org.bytedeco.dnnl.reorder;
 
 /**
  * The backward pass of a layer with weights (convolution, linear): dw from x and dy, then dx from w
@@ -50,18 +49,13 @@ final class WeightedBackward implements AutoCloseable {
     this.data = data == null ? null : owned.add(data);
     this.dataLayout = dataLayout == null ? null : owned.add(dataLayout);
     gradientToStored =
-        Dnnl.same(weightsLayout, stored) ? null : owned.add(reorder(weightsLayout, stored));
+        Dnnl.same(weightsLayout, stored)
+            ? null
+            : owned.add(Kernel.reorder(dnnl, weightsLayout, stored));
     storedToData =
         data == null || Dnnl.same(dataLayout, stored)
             ? null
-            : owned.add(reorder(stored, dataLayout));
-  }
-
-  private Kernel reorder(memory.desc from, memory.desc to) {
-    var desc =
-        new reorder.primitive_desc(
-            dnnl.engine(), from, dnnl.engine(), to, dnnl.attributes(), false);
-    return new Kernel(dnnl, desc, new reorder(desc));
+            : owned.add(Kernel.reorder(dnnl, stored, dataLayout));
   }
 
   long scratchBytes() {
