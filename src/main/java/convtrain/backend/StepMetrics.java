@@ -20,7 +20,16 @@ public record StepMetrics(double lossSum, long correct, long samples, long first
   public static final int FIRST_BAD_STEP = 24;
 
   public static StepMetrics read(DeviceBuffer metrics) {
-    ByteBuffer bytes = ByteBuffer.allocateDirect(BYTES).order(ByteOrder.nativeOrder());
+    return read(metrics, ByteBuffer.allocateDirect(BYTES).order(ByteOrder.nativeOrder()));
+  }
+
+  /**
+   * The same through a buffer of the caller's, for reading often.
+   *
+   * @param bytes direct, of {@link #BYTES}, in native order
+   */
+  public static StepMetrics read(DeviceBuffer metrics, ByteBuffer bytes) {
+    bytes.clear();
     metrics.read(0, bytes);
     return new StepMetrics(
         bytes.getDouble(LOSS_SUM),

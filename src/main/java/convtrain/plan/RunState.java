@@ -47,6 +47,8 @@ public final class RunState implements AutoCloseable {
   private final DeviceBuffer schedule;
   private final DeviceBuffer clock;
   private final DeviceBuffer metrics;
+  private final ByteBuffer hostMetrics =
+      ByteBuffer.allocateDirect(StepMetrics.BYTES).order(ByteOrder.nativeOrder());
 
   /**
    * Allocates everything; parameters are zero until {@link #initialize} or {@link #load}.
@@ -185,7 +187,7 @@ public final class RunState implements AutoCloseable {
 
   /** What the loss op has added up since {@link #clearMetrics}. */
   public StepMetrics metrics() {
-    return StepMetrics.read(metrics);
+    return StepMetrics.read(metrics, hostMetrics);
   }
 
   public void clearMetrics() {
