@@ -3,13 +3,17 @@ package convtrain.backend;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import convtrain.backend.OpHarness.Mode;
+import convtrain.graph.LayerSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.ModelSpec;
 import convtrain.testing.Golden;
 import convtrain.testing.ReferenceNet;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -17,6 +21,27 @@ import org.junit.jupiter.params.provider.MethodSource;
 class LayerContractTest extends BackendContract {
   static List<Golden.Case> layers() {
     return Golden.load("layers").cases();
+  }
+
+  @Test
+  void everyLayerTypeHasAGoldenCase() {
+    Set<Class<?>> covered = new HashSet<>();
+    layers()
+        .forEach(
+            golden ->
+                golden
+                    .spec("model", ModelSpec.class)
+                    .layers()
+                    .forEach(layer -> covered.add(layer.getClass())));
+    assertThat(covered).containsAll(leaves(LayerSpec.class));
+  }
+
+  private static Set<Class<?>> leaves(Class<?> sealed) {
+    Set<Class<?>> leaves = new HashSet<>();
+    for (Class<?> permitted : sealed.getPermittedSubclasses()) {
+      leaves.addAll(permitted.isSealed() ? leaves(permitted) : Set.of(permitted));
+    }
+    return leaves;
   }
 
   @ParameterizedTest(name = "{0}")
