@@ -20,7 +20,6 @@ import org.bytedeco.dnnl.memory;
  */
 final class WeightedBackward implements AutoCloseable {
   private final Owned owned = new Owned();
-  private final Dnnl dnnl;
   private final memory.desc stored;
   private final Kernel weights;
   private final memory.desc weightsLayout;
@@ -42,7 +41,6 @@ final class WeightedBackward implements AutoCloseable {
       memory.desc weightsLayout,
       Kernel data,
       memory.desc dataLayout) {
-    this.dnnl = dnnl;
     this.stored = stored;
     this.weights = owned.add(weights);
     this.weightsLayout = owned.add(weightsLayout);
