@@ -2,7 +2,6 @@ package convtrain.backend.cpu.dnnl;
 
 import convtrain.backend.DeviceBuffer;
 import convtrain.graph.Shape;
-import java.util.Arrays;
 import org.bytedeco.dnnl.dnnl_version_t;
 import org.bytedeco.dnnl.engine;
 import org.bytedeco.dnnl.global.dnnl;
@@ -102,12 +101,6 @@ public final class Dnnl implements AutoCloseable {
   /** Equal as oneDNN sees it: {@code Object.equals} would compare addresses. */
   public static boolean same(memory.desc a, memory.desc b) {
     return a.equals(b);
-  }
-
-  static String shapeOf(memory.desc desc) {
-    long[] dims = new long[desc.get_ndims()];
-    desc.get_dims().get(dims);
-    return Arrays.toString(dims);
   }
 
   @Override
