@@ -38,7 +38,7 @@ class PrecisionTest {
     "FC00, -Infinity",
     "7E00, NaN"
   })
-  void halvesAreDecodedExactly(String bits, float value) {
+  void halvesAreDecodedExactly(String bits, Float value) {
     assertThat(decoded(Precision.FP16, Integer.parseInt(bits, 16))).isEqualTo(value);
   }
 
