@@ -4,6 +4,7 @@ import static jcuda.driver.JCudaDriver.cuModuleGetFunction;
 import static jcuda.driver.JCudaDriver.cuModuleLoadData;
 import static jcuda.driver.JCudaDriver.cuModuleUnload;
 
+import convtrain.backend.Owned;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

@@ -1,5 +1,6 @@
 package convtrain.backend.cuda.device;
 
+import convtrain.backend.Owned;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HexFormat;
