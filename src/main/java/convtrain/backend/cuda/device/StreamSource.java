@@ -30,7 +30,6 @@ final class StreamSource implements BatchSource {
   private final Owned owned = new Owned();
   private final CUstream computeStream;
   private final CUstream copyStream;
-  private final int batchSize;
   private final int slots;
   private final long labelsOffset;
   private final long slotBytes;
@@ -47,7 +46,6 @@ final class StreamSource implements BatchSource {
   private int released;
 
   StreamSource(CudaContext context, int imageBytes, int batchSize) {
-    this.batchSize = batchSize;
     computeStream = context.stream();
     copyStream = context.copyStream();
     labelsOffset = aligned(Math.multiplyExact((long) batchSize, imageBytes));
