@@ -57,12 +57,13 @@ public final class Kernel {
     int[] geometry = {gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes};
     int slots = arguments.length;
     Launch launch = new Launch(name, function, stream, geometry, arguments.clone());
-    Block block = blocks.take(2 * slots * Long.BYTES, launch);
+    Block block = blocks.take((2 * slots + 1) * Long.BYTES, launch);
     for (int i = 0; i < slots; i++) {
       put(block.bytes(), i * Long.BYTES, arguments[i]);
       long valueAddress = block.address() + (long) i * Long.BYTES;
       block.bytes().putLong((slots + i) * Long.BYTES, valueAddress);
     }
+    block.bytes().putLong(2 * slots * Long.BYTES, 0); // ends the list, for who reads that far
     launch.parametersAt(block.address() + (long) slots * Long.BYTES);
     return launch;
   }
@@ -76,9 +77,11 @@ public final class Kernel {
   }
 
   private void put(ByteBuffer block, int at, Object argument) {
+    block.putLong(at, 0);
     if (argument == null) {
-      block.putLong(at, 0);
-    } else if (argument instanceof CudaBuffer buffer) {
+      return;
+    }
+    if (argument instanceof CudaBuffer buffer) {
       block.putLong(at, buffer.address());
     } else if (argument instanceof Long value) {
       block.putLong(at, value);
