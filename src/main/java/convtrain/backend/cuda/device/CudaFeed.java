@@ -43,11 +43,7 @@ public final class CudaFeed implements Feed {
    * @param ringBytes what the slots of a streaming feed may take, if that is enough for a few
    */
   CudaFeed(
-      CudaContext context,
-      int imageBytes,
-      int batchSize,
-      DataPlacement placement,
-      long ringBytes) {
+      CudaContext context, int imageBytes, int batchSize, DataPlacement placement, long ringBytes) {
     this.context = context;
     this.imageBytes = imageBytes;
     this.batchSize = batchSize;

@@ -31,8 +31,8 @@ public final class Kernel {
    * Freezes a launch. The number and the types of the arguments must be those of the kernel: the
    * driver cannot check them.
    *
-   * <p>A one-dimensional launch whose first five arguments after the threads are all {@code int}
-   * would come here too: hand its block count over as a {@code long}.
+   * <p>Arguments come as an array: one by one, the compiler could not tell a launch of one
+   * dimension from this one.
    *
    * @param arguments a {@link CudaBuffer} or null (address 0), Long, Integer, Float or Double
    */

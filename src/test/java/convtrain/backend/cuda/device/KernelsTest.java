@@ -66,7 +66,9 @@ class KernelsTest extends DeviceTest {
       CudaContext next = reopen();
       assertThat(filled(next)).isEqualTo(first);
       assertThat(next.kernels().compilations()).isEqualTo(1);
-      assertThat(Files.readAllBytes(kept().get(0))).as("the entry is whole again").hasSize(content.length);
+      assertThat(Files.readAllBytes(kept().get(0)))
+          .as("the entry is whole again")
+          .hasSize(content.length);
     }
   }
 
@@ -155,7 +157,8 @@ class KernelsTest extends DeviceTest {
     Kernel kernel = context().kernels().get("device_test", "arguments");
     try (CudaBuffer out = context().allocate(7 * Double.BYTES)) {
       long large = (1L << 52) + 1;
-      kernel.launch(1, 2, 3, 4, 5, 6, 16, out, null, large, -7, 0.1f, 0.1).enqueue();
+      Object[] arguments = {out, null, large, -7, 0.1f, 0.1};
+      kernel.launch(1, 2, 3, 4, 5, 6, 16, arguments).enqueue();
       ByteBuffer read = host(7 * Double.BYTES);
       out.read(0, read);
       double[] found = new double[7];
@@ -178,8 +181,8 @@ class KernelsTest extends DeviceTest {
       kept.enqueue();
       kept.enqueue();
       assertThat(floats(out)[0]).isEqualTo(5);
-      assertThat(kept).hasToString(
-          "device_test.fill, grid 1 x 1 x 1, block 32 x 1 x 1, 3 arguments");
+      assertThat(kept)
+          .hasToString("device_test.fill, grid 1 x 1 x 1, block 32 x 1 x 1, 3 arguments");
     }
   }
 
