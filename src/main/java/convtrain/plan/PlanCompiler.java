@@ -3,9 +3,9 @@ package convtrain.plan;
 import convtrain.backend.Backend;
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Feed;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
-import convtrain.backend.OpFactory.HostBatch;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
@@ -30,15 +30,11 @@ public final class PlanCompiler {
    * @param batchSize samples per step
    * @param optimizer the update formula of a training plan; null makes an evaluation plan
    * @param normalization bytes to input
-   * @param host where batches are handed over
+   * @param feed where batches come from
    * @param seed the run's seed, for dropout
    */
   public record Options(
-      int batchSize,
-      OptimizerSpec optimizer,
-      Normalization normalization,
-      HostBatch host,
-      long seed) {
+      int batchSize, OptimizerSpec optimizer, Normalization normalization, Feed feed, long seed) {
     boolean training() {
       return optimizer != null;
     }
@@ -85,7 +81,8 @@ public final class PlanCompiler {
 
   private Plan compile() {
     makeGroups();
-    placement = new Placement(graph, groups, options.batchSize(), options.training());
+    placement =
+        new Placement(graph, groups, options.batchSize(), factory.precision(), options.training());
     arena = backend.allocate(placement.arenaBytes());
     try {
       return assemble();
@@ -149,7 +146,7 @@ public final class PlanCompiler {
         steps,
         "batch",
         Phase.STAGE,
-        factory.stage(options.host(), options.normalization(), x, labels));
+        factory.stage(options.feed(), options.normalization(), x, labels));
     groups.forEach(group -> steps.add(new Step(group.label(), Phase.FORWARD, group.op(), false)));
     int logits = graph.logits();
     DeviceBuffer z = tensor(placement.value(logits), logits);
@@ -179,7 +176,7 @@ public final class PlanCompiler {
               state.schedule(),
               state.clock()));
     }
-    return new Plan(backend, steps, ops, arena, z, options.batchSize());
+    return new Plan(backend, steps, ops, arena, z, factory.precision(), options.batchSize());
   }
 
   private void addBackward(List<Step> steps) {

@@ -130,8 +130,8 @@ class PlanCompilerTest {
         assertThat(labels(withSoftmax, Phase.FORWARD)).isEqualTo(labels(plan, Phase.FORWARD));
         a.randomBatch(new Random(1));
         b.randomBatch(new Random(1));
-        plan.step();
-        withSoftmax.step();
+        a.step(plan);
+        b.step(withSoftmax);
         plan.readLogits(bare);
         withSoftmax.readLogits(written);
         assertThat(written).isEqualTo(bare);
@@ -144,7 +144,7 @@ class PlanCompilerTest {
   void logitsAreReadIntoAnArrayWithRoomForMore() {
     try (PlanRun run = run(cpu, graph(CONV + ", " + HEAD))) {
       Plan plan = run.plan(3, false);
-      plan.step();
+      run.step(plan);
       float[] logits = new float[20];
       logits[6] = 5;
       plan.readLogits(logits);

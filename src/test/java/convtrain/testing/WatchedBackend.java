@@ -2,8 +2,11 @@ package convtrain.testing;
 
 import convtrain.backend.Backend;
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Feed;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
+import convtrain.backend.Readback;
+import convtrain.graph.DataPlacement;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
@@ -80,6 +83,21 @@ public final class WatchedBackend implements Backend {
   @Override
   public ByteBuffer hostBuffer(int bytes) {
     return real.hostBuffer(bytes);
+  }
+
+  @Override
+  public Feed feed(int imageBytes, int batchSize, DataPlacement placement) {
+    return real.feed(imageBytes, batchSize, placement);
+  }
+
+  @Override
+  public Readback readback(DeviceBuffer buffer) {
+    return real.readback(buffer);
+  }
+
+  @Override
+  public Replay capture(Runnable enqueueStep) {
+    return real.capture(enqueueStep);
   }
 
   @Override
