@@ -1,6 +1,7 @@
 package convtrain.backend.cpu.dnnl;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Owned;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bytedeco.dnnl.IntMemoryMap;
