@@ -6,9 +6,9 @@
 //   dbias = sum of g,   dweight = sum of g xhat,   xhat = (x - mean) invstd
 //   dx = weight invstd (g - dbias / rows - xhat dweight / rows)
 //
-// x, y, dx, dy [rows = N H W, C]; everything per channel is fp32 [C]. relu, weight, bias and
-// dropout (clock null: none) are optional. The masks of ReLU and dropout are recomputed in the backward
-// pass, not stored; ReLU's from v by the same operations as in the forward pass.
+// x, y, dx, dy [rows = N H W, C]; everything per channel is fp32 [C]. relu, weight, bias and masks
+// (of dropout, see dropout.cuh) are optional. In the backward pass ReLU's mask is recomputed from v,
+// by the same operations as in the forward pass.
 //
 // Geometry: see rows.cuh; 2 launches per direction, 1 in evaluation.
 // Bytes: forward reads x twice and writes y; backward reads x and dy twice and writes dx.
@@ -120,23 +120,18 @@ extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_forward(
     const float* weight,
     const float* bias,
     int relu,
-    const long long* clock,
-    long long seed,
-    int layer,
-    int threshold,
-    double tie,
+    const unsigned int* masks,
     float scale) {
   Walk walk(channels);
   Affine affine(walk, mean, weight, bias);
   affine.set_deviations(walk, invstd);
-  Dropout dropout = dropout_at(clock, seed, layer, threshold, tie, scale);
   long long end = walk.end(rows);
 #pragma unroll 2
   for (long long row = walk.first(); row < end; row += walk.step()) {
     long long at = row * channels + walk.channel;
     float values[WIDTH];
     load(x + at, values);
-    unsigned int keep = clock == nullptr ? ~0u : kept(dropout, static_cast<unsigned int>(at));
+    unsigned int keep = kept(masks, at);
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
       float v = affine.value(i, values[i]);
@@ -184,17 +179,15 @@ extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_evaluation(
 /** g: what of dy goes back through dropout and ReLU. */
 __device__ __forceinline__ void through_masks(
     const Affine& affine,
-    const Dropout& dropout,
-    bool drops,
     bool relu,
-    long long at,
+    unsigned int keep,
+    float scale,
     const float (&x)[WIDTH],
     float (&g)[WIDTH]) {
-  unsigned int keep = drops ? kept(dropout, static_cast<unsigned int>(at)) : ~0u;
 #pragma unroll
   for (int i = 0; i < WIDTH; i++) {
     bool passes = (keep >> i & 1u) != 0 && (!relu || affine.value(i, x[i]) > 0);
-    g[i] = passes ? g[i] * dropout.scale : 0;
+    g[i] = passes ? g[i] * scale : 0;
   }
 }
 
@@ -209,11 +202,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_sums(
     const float* weight,
     const float* bias,
     int relu,
-    const long long* clock,
-    long long seed,
-    int layer,
-    int threshold,
-    double tie,
+    const unsigned int* masks,
     float scale,
     double* partials,
     unsigned int* tickets,
@@ -224,7 +213,6 @@ extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_sums(
   Walk walk(channels);
   Affine affine(walk, mean, weight, bias);
   affine.set_deviations(walk, invstd);
-  Dropout dropout = dropout_at(clock, seed, layer, threshold, tie, scale);
   float sum_g[WIDTH] = {};
   float sum_gd[WIDTH] = {};
   long long end = walk.end(rows);
@@ -235,7 +223,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_sums(
     float g[WIDTH];
     load(x + at, values);
     load(dy + at, g);
-    through_masks(affine, dropout, clock != nullptr, relu != 0, at, values, g);
+    through_masks(affine, relu != 0, kept(masks, at), scale, values, g);
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
       sum_g[i] += g[i];
@@ -274,18 +262,13 @@ extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_backward(
     const float* weight,
     const float* bias,
     int relu,
-    const long long* clock,
-    long long seed,
-    int layer,
-    int threshold,
-    double tie,
+    const unsigned int* masks,
     float scale,
     const float* mean_g,
     const float* mean_g_xhat) {
   Walk walk(channels);
   Affine affine(walk, mean, weight, bias);
   affine.set_deviations(walk, invstd);
-  Dropout dropout = dropout_at(clock, seed, layer, threshold, tie, scale);
   float away[WIDTH];
   float slope[WIDTH];
 #pragma unroll
@@ -301,7 +284,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_backward(
     float g[WIDTH];
     load(x + at, values);
     load(dy + at, g);
-    through_masks(affine, dropout, clock != nullptr, relu != 0, at, values, g);
+    through_masks(affine, relu != 0, kept(masks, at), scale, values, g);
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
       g[i] = affine.factor[i] * (g[i] - away[i] - (values[i] - affine.mean[i]) * slope[i]);

@@ -1,7 +1,8 @@
 // Each sample's matrix [rows, columns] to [columns, rows]: [N, H W, C] as stored to [N, C, H W] as
 // PyTorch flattens, and back.
 //
-// Geometry: one block of 32 x 8 threads per tile of 32 x 32; grid x counts the tiles of all samples. Bytes: reads x, writes y; both in rows of up to 32 elements.
+// Geometry: one block of 32 x 8 threads per tile of 32 x 32; grid x counts the tiles of all
+// samples. Bytes: reads x, writes y; both in rows of up to 32 elements.
 // Reference: PyTorch's golden values.
 #include "element.cuh"
 

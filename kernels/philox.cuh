@@ -3,9 +3,8 @@
 // block high, stream, purpose).
 #pragma once
 
-/** The ordinals of convtrain.graph.Philox.Purpose that the device draws for. */
+/** The ordinal of convtrain.graph.Philox.Purpose.DROPOUT. */
 constexpr unsigned int PURPOSE_DROPOUT = 3;
-constexpr unsigned int PURPOSE_DROPOUT_TIE = 4;
 
 /** The 128 bits of one counter value. */
 struct Words {
@@ -28,10 +27,4 @@ __device__ __forceinline__ Words philox(
     k1 += 0xBB67AE85u;
   }
   return Words{c0, c1, c2, c3};
-}
-
-/** 53 bits of two words as a number in [0, 1). */
-__device__ __forceinline__ double unit(unsigned int high, unsigned int low) {
-  unsigned long long bits = static_cast<unsigned long long>(high) << 21 | low >> 11;
-  return static_cast<double>(bits) * 0x1p-53;
 }
