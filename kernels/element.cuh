@@ -31,7 +31,7 @@ struct element {
   unsigned short bits;
 };
 
-#ifdef __CUDACC__
+#ifdef __CUDA_ARCH__
 
 __device__ __forceinline__ float to_float(element value) {
   float result;
