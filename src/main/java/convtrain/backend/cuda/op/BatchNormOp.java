@@ -53,8 +53,13 @@ final class BatchNormOp implements Op {
     relu = context.fused().stream().anyMatch(node -> node.spec() instanceof LayerSpec.Relu);
     long pixels = Math.multiplyExact((long) batch * shape.height(), shape.width());
     rows = Grids.Rows.of(cuda, precision, pixels, shape.channels());
-    mask = training ? mask(masks, batch, context) : DropoutMasks.Mask.NONE;
-    tickets = training ? owned.add(cuda.allocate(rows.ticketBytes())) : null;
+    try {
+      tickets = training ? owned.add(cuda.allocate(rows.ticketBytes())) : null;
+      mask = training ? mask(masks, batch, context) : DropoutMasks.Mask.NONE;
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
   }
 
   private DropoutMasks.Mask mask(DropoutMasks masks, int batch, Context context) {

@@ -150,8 +150,13 @@ public final class CudaOps implements OpFactory {
   public Op sum(List<DeviceBuffer> parts, DeviceBuffer total) {
     SumOp op = new SumOp(cuda, precision, total.bytes() / precision.elementBytes());
     List<DeviceBuffer> none = Collections.nCopies(parts.size(), null);
-    op.bind(new Binding(parts, total, none, null, Map.of(), Map.of(), null, null));
-    return op;
+    try {
+      op.bind(new Binding(parts, total, none, null, Map.of(), Map.of(), null, null));
+      return op;
+    } catch (RuntimeException | Error e) {
+      op.close();
+      throw e;
+    }
   }
 
   @Override
