@@ -51,6 +51,7 @@ public final class CudaBuffer implements DeviceBuffer {
         CUdeviceptr freed = base;
         base = null;
         context.allocated(-bytes);
+        context.settle();
         Status.cuda("cuMemFree", cuMemFree(freed));
       }
     }
@@ -133,7 +134,7 @@ public final class CudaBuffer implements DeviceBuffer {
     allocation.context.staging().download(place, offsetBytes, into.duplicate());
   }
 
-  /** Releases the allocation; the driver first waits for what uses it. */
+  /** Releases the allocation, once no enqueued work can use it any more. */
   @Override
   public void close() {
     if (owner) {

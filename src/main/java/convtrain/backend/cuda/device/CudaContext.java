@@ -21,6 +21,7 @@ import static jcuda.jcudnn.JCudnn.cudnnGetVersion;
 import static jcuda.jcudnn.JCudnn.cudnnSetStream;
 
 import convtrain.backend.Owned;
+import java.util.Locale;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;
 import jcuda.driver.CUresult;
@@ -186,6 +187,12 @@ public final class CudaContext implements AutoCloseable {
     Status.cuda("cuStreamSynchronize", cuStreamSynchronize(copyStream));
   }
 
+  /** Waits as {@link #synchronize} does; after an error there is nothing to wait for. */
+  void settle() {
+    cuStreamSynchronize(stream);
+    cuStreamSynchronize(copyStream);
+  }
+
   /** Device memory that no one uses now. */
   public long freeBytes() {
     long[] free = new long[1];
@@ -212,19 +219,20 @@ public final class CudaContext implements AutoCloseable {
     int[] blas = new int[1];
     Status.cublas("cublasGetVersion", cublasGetVersion(cublas, blas));
     long dnn = cudnnGetVersion();
-    return "%s, compute capability %s, %.1f GiB; driver %s, cuDNN %d.%d.%d, cuBLAS %d.%d.%d, NVRTC %s"
-        .formatted(
-            info.name(),
-            info.capabilityText(),
-            info.memoryBytes() / (double) (1L << 30),
-            info.driverText(),
-            dnn / 10000,
-            dnn % 10000 / 100,
-            dnn % 100,
-            blas[0] / 10000,
-            blas[0] % 10000 / 100,
-            blas[0] % 100,
-            compiler.version());
+    return String.format(
+        Locale.ROOT,
+        "%s, compute capability %s, %.1f GiB; driver %s, cuDNN %d.%d.%d, cuBLAS %d.%d.%d, NVRTC %s",
+        info.name(),
+        info.capabilityText(),
+        info.memoryBytes() / (double) (1L << 30),
+        info.driverText(),
+        dnn / 10000,
+        dnn % 10000 / 100,
+        dnn % 100,
+        blas[0] / 10000,
+        blas[0] % 10000 / 100,
+        blas[0] % 100,
+        compiler.version());
   }
 
   @Override
