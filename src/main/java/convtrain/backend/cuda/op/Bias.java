@@ -7,25 +7,15 @@ import convtrain.graph.Precision;
 
 /** A bias on the columns of y [rows, columns], and its gradient; kernels/bias.cu. */
 final class Bias implements AutoCloseable {
-  private static final int THREADS = 256;
-  private static final int ROWS_PER_THREAD = 4;
+  private static final String FILE = "bias";
 
-  /** Each leaves a row of sums to be added up in the end. */
-  private static final long MOST_SUMMING_BLOCKS = 256;
-
-  private final CudaContext cuda;
-  private final Precision precision;
-  private final long rows;
-  private final int columns;
+  private final Grids.Rows rows;
   private final CudaBuffer tickets;
 
-  /** For the gradient; owns the counters that tell which block is the last. */
+  /** For the gradient; owns the tickets that tell which block is the last. */
   Bias(CudaContext cuda, Precision precision, long rows, int columns) {
-    this.cuda = cuda;
-    this.precision = precision;
-    this.rows = rows;
-    this.columns = columns;
-    tickets = cuda.allocate((long) blocksAcross(precision, columns) * Integer.BYTES);
+    this.rows = Grids.Rows.of(cuda, precision, rows, columns);
+    tickets = cuda.allocate(this.rows.ticketBytes());
   }
 
   /** {@code compute}, and then y += bias unless bias is null. */
@@ -33,29 +23,15 @@ final class Bias implements AutoCloseable {
       Runnable compute,
       CudaContext cuda,
       Precision precision,
-      long rows,
+      long rowCount,
       int columns,
       CudaBuffer y,
       CudaBuffer bias) {
     if (bias == null) {
       return compute;
     }
-    int width = Elements.width(precision, columns);
-    Launch add =
-        cuda.kernels()
-            .get("bias", "bias_add", Elements.defines(precision, width))
-            .launch(
-                (int) Math.min(blocksDown(precision, rows, columns), Integer.MAX_VALUE),
-                blocksAcross(precision, columns),
-                1,
-                THREADS,
-                1,
-                1,
-                0,
-                y,
-                bias,
-                rows,
-                columns);
+    Grids.Rows rows = Grids.Rows.of(cuda, precision, rowCount, columns);
+    Launch add = rows.launch(FILE, "bias_add", y, bias, rowCount, columns);
     return () -> {
       compute.run();
       add.enqueue();
@@ -64,43 +40,13 @@ final class Bias implements AutoCloseable {
 
   /** Scratch that the gradient needs. */
   long gradientScratchBytes() {
-    return Math.multiplyExact((long) summingBlocks() * columns, Double.BYTES);
+    return rows.partialBytes(1);
   }
 
   /** dBias = sum over the rows of dy, in the same order each time. */
   Launch gradient(CudaBuffer dy, CudaBuffer dBias, CudaBuffer scratch) {
-    int width = Elements.width(precision, columns);
-    return cuda.kernels()
-        .get("bias", "column_sum", Elements.defines(precision, width))
-        .launch(
-            summingBlocks(),
-            blocksAcross(precision, columns),
-            1,
-            THREADS,
-            1,
-            1,
-            0,
-            dy,
-            rows,
-            columns,
-            scratch,
-            tickets,
-            dBias);
-  }
-
-  private int summingBlocks() {
-    return (int) Math.min(blocksDown(precision, rows, columns), MOST_SUMMING_BLOCKS);
-  }
-
-  private static int blocksAcross(Precision precision, int columns) {
-    int packs = columns / Elements.width(precision, columns);
-    return (packs + THREADS - 1) / THREADS;
-  }
-
-  private static long blocksDown(Precision precision, long rows, int columns) {
-    int packs = columns / Elements.width(precision, columns);
-    long rowsPerBlock = (long) THREADS / Math.min(packs, THREADS) * ROWS_PER_THREAD;
-    return (rows + rowsPerBlock - 1) / rowsPerBlock;
+    return rows.launch(
+        FILE, "column_sum", dy, rows.rows(), rows.channels(), scratch, tickets, dBias);
   }
 
   @Override

@@ -1,15 +1,12 @@
 package convtrain.backend.cuda.op;
 
 import convtrain.graph.Precision;
-import java.util.ArrayList;
-import java.util.List;
 import jcuda.cudaDataType;
 import jcuda.jcublas.cublasComputeType;
 import jcuda.jcudnn.cudnnDataType;
 
-/** How a precision's elements are named to cuDNN, to cuBLAS and to our kernels. */
+/** How a precision's elements are named to cuDNN and to cuBLAS, and what they take. */
 final class Elements {
-  private static final int ACCESS_BYTES = 16;
   private static final long ALIGNMENT = 256;
 
   private Elements() {}
@@ -44,23 +41,8 @@ final class Elements {
         : cublasComputeType.CUBLAS_COMPUTE_32F;
   }
 
-  /** Elements that a thread of ours moves at once: 16 bytes' worth if that divides a row, or 1. */
-  static int width(Precision precision, long rowElements) {
-    int full = ACCESS_BYTES / precision.elementBytes();
-    return rowElements % full == 0 ? full : 1;
-  }
-
   /** Rounds a size up, so that what follows starts where any access may. */
   static long aligned(long bytes) {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-  }
-
-  /** The defines that a kernel of ours is compiled with. */
-  static String[] defines(Precision precision, int width, String... more) {
-    List<String> defines = new ArrayList<>();
-    defines.add("PRECISION=" + precision.ordinal());
-    defines.add("WIDTH=" + width);
-    defines.addAll(List.of(more));
-    return defines.toArray(String[]::new);
   }
 }

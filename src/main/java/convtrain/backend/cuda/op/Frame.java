@@ -6,6 +6,7 @@ import convtrain.backend.cuda.device.Launch;
 import convtrain.graph.Precision;
 import convtrain.graph.Shape;
 import convtrain.graph.Window2d;
+import java.util.List;
 
 /**
  * Uneven padding made part of the image, and cut off again; kernels/frame.cu.
@@ -38,12 +39,11 @@ record Frame(
   }
 
   private Launch move(CudaBuffer in, Shape from, CudaBuffer out, Shape to, int down, int right) {
-    int width = Elements.width(precision, to.channels());
-    return ImageRows.launch(
-        cuda.kernels().get("frame", "frame", Elements.defines(precision, width)),
-        n,
-        to,
-        width,
+    Grids.ImageRows rows = Grids.ImageRows.of(cuda, precision, n, to);
+    return rows.launch(
+        "frame",
+        "frame",
+        List.of(),
         in,
         out,
         from.height(),

@@ -7,8 +7,7 @@ import convtrain.backend.cuda.device.Launch;
 
 /** Our own convolution of images with one channel; kernels/conv_first.cu. */
 final class OneChannelConvolution implements AutoCloseable {
-  private static final String NAME = "conv_first";
-  private static final int THREADS = 256;
+  private static final String NAME = "convtrain:conv_first";
 
   /** Of one thread, all in registers. */
   private static final int MOST_SUMS = 96;
@@ -60,7 +59,7 @@ final class OneChannelConvolution implements AutoCloseable {
   }
 
   private Runnable bindForward(ConvMemory m) {
-    int blocks = Math.toIntExact((geometry.pixels() + THREADS - 1) / THREADS);
+    int blocks = (int) Grids.blocks(geometry.pixels());
     return launch("conv_first_forward", blocks, m.x(), m.weight(), m.bias(), m.y())::enqueue;
   }
 
@@ -82,7 +81,7 @@ final class OneChannelConvolution implements AutoCloseable {
   }
 
   private int summingBlocks() {
-    long perBlock = (long) THREADS * PIXELS_PER_SUMMING_THREAD;
+    long perBlock = (long) Grids.THREADS * PIXELS_PER_SUMMING_THREAD;
     return (int) Math.min((geometry.pixels() + perBlock - 1) / perBlock, MOST_SUMMING_BLOCKS);
   }
 
@@ -94,7 +93,7 @@ final class OneChannelConvolution implements AutoCloseable {
             .get(
                 "conv_first",
                 function,
-                Elements.defines(
+                Grids.defines(
                     g.precision(),
                     width,
                     "KERNEL_H=" + g.kernel().h(),
@@ -116,7 +115,7 @@ final class OneChannelConvolution implements AutoCloseable {
     Object[] arguments = new Object[tensors.length + numbers.length];
     System.arraycopy(tensors, 0, arguments, 0, tensors.length);
     System.arraycopy(numbers, 0, arguments, tensors.length, numbers.length);
-    return kernel.launch(blocks, blocksAcross, 1, THREADS, 1, 1, 0, arguments);
+    return kernel.launch(blocks, blocksAcross, 1, Grids.THREADS, 1, 1, 0, arguments);
   }
 
   @Override

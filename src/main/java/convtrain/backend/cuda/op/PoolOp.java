@@ -2,15 +2,15 @@ package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
 import convtrain.backend.Op;
+import convtrain.backend.OpFactory.Context;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
-import convtrain.backend.cuda.device.Kernel;
 import convtrain.backend.cuda.device.Launch;
-import convtrain.graph.Node;
 import convtrain.graph.Pair;
 import convtrain.graph.Precision;
 import convtrain.graph.Shape;
 import convtrain.graph.Window2d;
+import java.util.List;
 
 /**
  * Maximum or mean of each window: x [N, H, W, C], y [N, hOut, wOut, C]; kernels/pool.cu.
@@ -29,7 +29,7 @@ final class PoolOp implements Op {
     MEAN_WITH_PADDING
   }
 
-  private static final int THREADS = 256;
+  private static final String FILE = "pool";
   private static final Pair ONE = Pair.of(1);
 
   private final CudaContext cuda;
@@ -40,7 +40,8 @@ final class PoolOp implements Op {
   private final Window2d window;
   private final Shape in;
   private final Shape out;
-  private final int width;
+  private final Grids.ImageRows inRows;
+  private final Grids.ImageRows outRows;
   private final int tapBytes;
   private Launch forward;
   private Launch backward;
@@ -52,16 +53,17 @@ final class PoolOp implements Op {
       Precision precision,
       Kind kind,
       Window2d window,
-      Node node) {
+      Context context) {
     this.cuda = cuda;
     this.batch = batch;
     this.training = training;
     this.precision = precision;
     this.kind = kind;
     this.window = window;
-    in = node.in().get(0);
-    out = node.out();
-    width = Elements.width(precision, in.channels());
+    in = context.node().in().get(0);
+    out = context.node().out();
+    inRows = Grids.ImageRows.of(cuda, precision, batch, in);
+    outRows = Grids.ImageRows.of(cuda, precision, batch, out);
     tapBytes = window.taps() <= 1 << 8 ? 1 : window.taps() <= 1 << 16 ? 2 : 4;
   }
 
@@ -85,14 +87,14 @@ final class PoolOp implements Op {
     CudaBuffer dx = CudaBuffer.of(b.dx().get(0));
     boolean back = dy != null && dx != null;
     if (kind == Kind.MAX) {
-      forward = windows("max_pool_forward", out, x, y, saved);
-      backward = back ? windows("max_pool_backward", in, dy, saved, dx) : null;
+      forward = windows("max_pool_forward", outRows, x, y, saved);
+      backward = back ? windows("max_pool_backward", inRows, dy, saved, dx) : null;
     } else if (global()) {
       forward = globalForward(x, y);
       backward = back ? globalBackward(dy, dx) : null;
     } else {
-      forward = windows("average_pool_forward", out, x, y);
-      backward = back ? windows("average_pool_backward", in, dy, dx) : null;
+      forward = windows("average_pool_forward", outRows, x, y);
+      backward = back ? windows("average_pool_backward", inRows, dy, dx) : null;
     }
   }
 
@@ -105,18 +107,12 @@ final class PoolOp implements Op {
   }
 
   /** A kernel that takes the tensors first and the windows behind them. */
-  private Launch windows(String function, Shape written, CudaBuffer... tensors) {
-    Kernel kernel =
-        cuda.kernels()
-            .get(
-                "pool",
-                function,
-                Elements.defines(
-                    precision,
-                    width,
-                    "KERNEL_H=" + window.kernel().h(),
-                    "KERNEL_W=" + window.kernel().w(),
-                    "TAP_BYTES=" + tapBytes));
+  private Launch windows(String function, Grids.ImageRows written, CudaBuffer... tensors) {
+    List<String> defines =
+        List.of(
+            "KERNEL_H=" + window.kernel().h(),
+            "KERNEL_W=" + window.kernel().w(),
+            "TAP_BYTES=" + tapBytes);
     boolean mean = kind != Kind.MAX;
     Object[] numbers = {
       in.height(),
@@ -134,36 +130,32 @@ final class PoolOp implements Op {
     Object[] arguments = new Object[tensors.length + count];
     System.arraycopy(tensors, 0, arguments, 0, tensors.length);
     System.arraycopy(numbers, 0, arguments, tensors.length, count);
-    return ImageRows.launch(kernel, batch, written, width, arguments);
+    return written.launch(FILE, function, defines, arguments);
   }
 
   private Launch globalForward(CudaBuffer x, CudaBuffer y) {
-    int packs = in.channels() / width;
-    int pixels = in.height() * in.width();
-    return globalKernel("global_average_forward")
+    int width = inRows.width();
+    return cuda.kernels()
+        .get(FILE, "global_average_forward", Grids.defines(precision, width))
         .launch(
             batch,
-            (packs + THREADS - 1) / THREADS,
+            (int) Grids.blocks(in.channels() / width),
             1,
-            THREADS,
+            Grids.THREADS,
             1,
             1,
             0,
-            x,
-            y,
-            pixels,
-            in.channels());
+            new Object[] {x, y, pixels(), in.channels()});
   }
 
   private Launch globalBackward(CudaBuffer dy, CudaBuffer dx) {
-    int pixels = in.height() * in.width();
-    Shape line = Shape.image(in.channels(), 1, pixels);
-    Kernel kernel = globalKernel("global_average_backward");
-    return ImageRows.launch(kernel, batch, line, width, dy, dx, pixels, in.channels());
+    Shape line = Shape.image(in.channels(), 1, pixels());
+    return Grids.ImageRows.of(cuda, precision, batch, line)
+        .launch(FILE, "global_average_backward", List.of(), dy, dx, pixels(), in.channels());
   }
 
-  private Kernel globalKernel(String function) {
-    return cuda.kernels().get("pool", function, Elements.defines(precision, width));
+  private int pixels() {
+    return in.height() * in.width();
   }
 
   @Override
@@ -178,7 +170,7 @@ final class PoolOp implements Op {
 
   @Override
   public String implementation() {
-    return "pool";
+    return "convtrain:pool";
   }
 
   @Override

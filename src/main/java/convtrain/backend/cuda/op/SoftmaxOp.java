@@ -34,6 +34,7 @@ final class SoftmaxOp implements Op {
   SoftmaxOp(
       CudaContext cuda,
       int batch,
+      boolean training,
       Precision precision,
       LayerSpec.AnySoftmax spec,
       Context context) {
