@@ -1,0 +1,245 @@
+// The convolution loops. Operands are first copied to channels-last order, so that one loop serves
+// every layout and the innermost one runs over adjacent channels, where the compiler vectorises it.
+#include "conv_math.h"
+
+#include <vector>
+
+namespace softcuda {
+namespace {
+
+float operand(const Convolution &conv, float value) { return conv.tf32 ? roundToTf32(value) : value; }
+
+/** A tensor as [N, H, W, C] doubles. */
+std::vector<double> channelsLast(const Convolution &conv, const View4 &view, const float *from) {
+  std::vector<double> to(view.elements());
+  double *next = to.data();
+  for (int n = 0; n < view.n; n++) {
+    for (int h = 0; h < view.h; h++) {
+      for (int w = 0; w < view.w; w++) {
+        const float *pixel = from + view.at(n, 0, h, w);
+        for (int c = 0; c < view.c; c++) {
+          *next++ = operand(conv, pixel[c * view.sc]);
+        }
+      }
+    }
+  }
+  return to;
+}
+
+/** What the loops need to know about groups: channels in and out of one of them. */
+struct Groups {
+  int count, cin, cout;
+  explicit Groups(const Convolution &conv)
+      : count(conv.groups), cin(conv.w.c), cout(conv.w.n / conv.groups) {}
+};
+
+/** Index of a filter element in [group][R][S][inner rows][inner columns]. */
+long tap(const Convolution &conv, int group, int r, int s) {
+  return (static_cast<long>(group) * conv.w.h + r) * conv.w.w + s;
+}
+
+int filterRow(const Convolution &conv, int r) { return conv.flipped ? conv.w.h - 1 - r : r; }
+
+int filterColumn(const Convolution &conv, int s) { return conv.flipped ? conv.w.w - 1 - s : s; }
+
+/** The filter as [group][R][S][C][K] doubles, or with K before C. */
+std::vector<double> filterByTap(const Convolution &conv, const float *w, bool kernelsLast) {
+  Groups groups(conv);
+  std::vector<double> to(conv.w.elements());
+  double *next = to.data();
+  int rows = kernelsLast ? groups.cin : groups.cout;
+  int columns = kernelsLast ? groups.cout : groups.cin;
+  for (int g = 0; g < groups.count; g++) {
+    for (int r = 0; r < conv.w.h; r++) {
+      for (int s = 0; s < conv.w.w; s++) {
+        for (int i = 0; i < rows; i++) {
+          for (int j = 0; j < columns; j++) {
+            int c = kernelsLast ? i : j;
+            int k = g * groups.cout + (kernelsLast ? j : i);
+            *next++ = operand(conv, w[conv.w.at(k, c, filterRow(conv, r), filterColumn(conv, s))]);
+          }
+        }
+      }
+    }
+  }
+  return to;
+}
+
+/** acc[i] += factor * values[i] */
+template <typename Acc>
+inline void addScaled(Acc *__restrict acc, double factor, const double *__restrict values, int count) {
+  for (int i = 0; i < count; i++) {
+    acc[i] += static_cast<Acc>(factor * values[i]);
+  }
+}
+
+/** Calls body(r, s, h, w) for each tap of the output pixel (p, q) that lies inside the image. */
+template <typename Body>
+inline void forEachTap(const Convolution &conv, int p, int q, Body body) {
+  for (int r = 0; r < conv.w.h; r++) {
+    int h = p * conv.strideH - conv.padH + r * conv.dilationH;
+    if (h < 0 || h >= conv.x.h) {
+      continue;
+    }
+    for (int s = 0; s < conv.w.w; s++) {
+      int w = q * conv.strideW - conv.padW + s * conv.dilationW;
+      if (w >= 0 && w < conv.x.w) {
+        body(r, s, h, w);
+      }
+    }
+  }
+}
+
+/** Stores one image of channels-last values. */
+template <typename Acc>
+void storeImage(const View4 &view, int n, const Acc *values, Blend blend, float *to) {
+  for (int h = 0; h < view.h; h++) {
+    for (int w = 0; w < view.w; w++) {
+      for (int c = 0; c < view.c; c++) {
+        blend.store(to + view.at(n, c, h, w), *values++);
+      }
+    }
+  }
+}
+
+template <typename Acc>
+void backwardData(const Convolution &conv, const float *w, const float *dyAnyLayout, Blend blend,
+                  float *dx) {
+  Groups groups(conv);
+  std::vector<double> dy = channelsLast(conv, conv.y, dyAnyLayout);
+  std::vector<double> filter = filterByTap(conv, w, false);
+  std::vector<Acc> image(static_cast<size_t>(conv.x.h) * conv.x.w * conv.x.c);
+  const int rows = conv.y.h;
+  for (int n = 0; n < conv.x.n; n++) {
+    std::fill(image.begin(), image.end(), Acc(0));
+    for (int i = 0; i < rows; i++) {
+      int p = (i + conv.turn) % rows;
+      for (int q = 0; q < conv.y.w; q++) {
+        const double *gradient = &dy[((static_cast<long>(n) * rows + p) * conv.y.w + q) * conv.y.c];
+        forEachTap(conv, p, q, [&](int r, int s, int h, int wi) {
+          Acc *pixel = &image[(static_cast<long>(h) * conv.x.w + wi) * conv.x.c];
+          for (int g = 0; g < groups.count; g++) {
+            const double *kernels = &filter[tap(conv, g, r, s) * groups.cout * groups.cin];
+            for (int j = 0; j < groups.cout; j++) {
+              int k = (j + conv.turn) % groups.cout;
+              addScaled(pixel + g * groups.cin, gradient[g * groups.cout + k],
+                        kernels + static_cast<long>(k) * groups.cin, groups.cin);
+            }
+          }
+        });
+      }
+    }
+    storeImage(conv.x, n, image.data(), blend, dx);
+  }
+}
+
+template <typename Acc>
+void backwardFilter(const Convolution &conv, const float *xAnyLayout, const float *dyAnyLayout,
+                    Blend blend, float *dw) {
+  Groups groups(conv);
+  std::vector<double> x = channelsLast(conv, conv.x, xAnyLayout);
+  std::vector<double> dy = channelsLast(conv, conv.y, dyAnyLayout);
+  std::vector<Acc> sums(conv.w.elements());  // [group][R][S][C][K]
+  const long rows = static_cast<long>(conv.y.n) * conv.y.h;
+  for (long i = 0; i < rows; i++) {
+    long row = (i + conv.turn) % rows;
+    int n = static_cast<int>(row / conv.y.h);
+    int p = static_cast<int>(row % conv.y.h);
+    for (int q = 0; q < conv.y.w; q++) {
+      const double *gradient = &dy[(row * conv.y.w + q) * conv.y.c];
+      forEachTap(conv, p, q, [&](int r, int s, int h, int wi) {
+        const double *pixel =
+            &x[((static_cast<long>(n) * conv.x.h + h) * conv.x.w + wi) * conv.x.c];
+        for (int g = 0; g < groups.count; g++) {
+          Acc *sum = &sums[tap(conv, g, r, s) * groups.cin * groups.cout];
+          for (int c = 0; c < groups.cin; c++) {
+            addScaled(sum + static_cast<long>(c) * groups.cout, pixel[g * groups.cin + c],
+                      gradient + g * groups.cout, groups.cout);
+          }
+        }
+      });
+    }
+  }
+  const Acc *next = sums.data();
+  for (int g = 0; g < groups.count; g++) {
+    for (int r = 0; r < conv.w.h; r++) {
+      for (int s = 0; s < conv.w.w; s++) {
+        for (int c = 0; c < groups.cin; c++) {
+          for (int k = 0; k < groups.cout; k++) {
+            blend.store(dw + conv.w.at(g * groups.cout + k, c, filterRow(conv, r),
+                                       filterColumn(conv, s)),
+                        *next++);
+          }
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+
+void convolutionForward(const Convolution &conv, const float *xAnyLayout, const float *w, Blend blend,
+                        float *y) {
+  Groups groups(conv);
+  std::vector<double> x = channelsLast(conv, conv.x, xAnyLayout);
+  std::vector<double> filter = filterByTap(conv, w, true);
+  std::vector<double> sums(conv.y.c);
+  for (int n = 0; n < conv.y.n; n++) {
+    for (int p = 0; p < conv.y.h; p++) {
+      for (int q = 0; q < conv.y.w; q++) {
+        std::fill(sums.begin(), sums.end(), 0.0);
+        forEachTap(conv, p, q, [&](int r, int s, int h, int wi) {
+          const double *pixel =
+              &x[((static_cast<long>(n) * conv.x.h + h) * conv.x.w + wi) * conv.x.c];
+          for (int g = 0; g < groups.count; g++) {
+            const double *kernels = &filter[tap(conv, g, r, s) * groups.cin * groups.cout];
+            for (int c = 0; c < groups.cin; c++) {
+              addScaled(&sums[g * groups.cout], pixel[g * groups.cin + c],
+                        kernels + static_cast<long>(c) * groups.cout, groups.cout);
+            }
+          }
+        });
+        for (int k = 0; k < conv.y.c; k++) {
+          blend.store(y + conv.y.at(n, k, p, q), sums[k]);
+        }
+      }
+    }
+  }
+}
+
+void convolutionBackwardData(const Convolution &conv, const float *w, const float *dy, Blend blend,
+                             float *dx) {
+  if (conv.unordered) {
+    backwardData<float>(conv, w, dy, blend, dx);
+  } else {
+    backwardData<double>(conv, w, dy, blend, dx);
+  }
+}
+
+void convolutionBackwardFilter(const Convolution &conv, const float *x, const float *dy, Blend blend,
+                               float *dw) {
+  if (conv.unordered) {
+    backwardFilter<float>(conv, x, dy, blend, dw);
+  } else {
+    backwardFilter<double>(conv, x, dy, blend, dw);
+  }
+}
+
+void convolutionBackwardBias(const View4 &dyView, const float *dy, const View4 &dbView, Blend blend,
+                             float *db) {
+  std::vector<double> sums(dyView.c);
+  for (int n = 0; n < dyView.n; n++) {
+    for (int h = 0; h < dyView.h; h++) {
+      for (int w = 0; w < dyView.w; w++) {
+        for (int c = 0; c < dyView.c; c++) {
+          sums[c] += dy[dyView.at(n, c, h, w)];
+        }
+      }
+    }
+  }
+  for (int c = 0; c < dyView.c; c++) {
+    blend.store(db + dbView.at(0, c, 0, 0), sums[c]);
+  }
+}
+
+}  // namespace softcuda
