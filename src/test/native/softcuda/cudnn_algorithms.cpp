@@ -123,15 +123,15 @@ Problem problemOf(const TensorDescriptor *x, const FilterDescriptor *w, const Co
               std::to_string(problem.conv.y.h) + ", " + std::to_string(problem.conv.y.w) + "], expected [" +
               std::to_string(expected.n) + ", " + std::to_string(expected.c) + ", " + std::to_string(expected.h) +
               ", " + std::to_string(expected.w) + "]");
-  require(x->type == w->type && x->type == y->type, CUDNN_STATUS_BAD_PARAM, "x, w and y differ in data type");
+  requireSameType(problem.conv.x, problem.conv.w, "x and w");
+  requireSameType(problem.conv.x, problem.conv.y, "x and y");
   bool computes = x->type == CUDNN_DATA_DOUBLE ? descriptor->computeType == CUDNN_DATA_DOUBLE
                                                : descriptor->computeType == CUDNN_DATA_FLOAT;
   require(computes, CUDNN_STATUS_NOT_SUPPORTED, "compute type " + std::to_string(descriptor->computeType));
-  problem.type = x->type;
   problem.mathType = descriptor->mathType;
   problem.channelsLast = w->format == CUDNN_TENSOR_NHWC;
   // FMA_MATH alone keeps fp32 operands whole on a GPU with TF32 tensor cores.
-  problem.conv.tf32 = x->type == CUDNN_DATA_FLOAT && descriptor->mathType != CUDNN_FMA_MATH;
+  problem.conv.tf32 = problem.conv.x.type == Element::F32 && descriptor->mathType != CUDNN_FMA_MATH;
   if (problem.channelsLast) {
     require(problem.conv.x.packedNhwc() && problem.conv.y.packedNhwc(), CUDNN_STATUS_NOT_SUPPORTED,
             "a KRSC filter needs packed NHWC tensors");

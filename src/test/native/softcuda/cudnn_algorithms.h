@@ -13,7 +13,6 @@ enum class Direction { Forward, BackwardData, BackwardFilter };
 /** A convolution whose descriptors fit together. */
 struct Problem {
   Convolution conv;
-  int type = CUDNN_DATA_FLOAT;  // of x, w and y
   int mathType = CUDNN_DEFAULT_MATH;
   bool channelsLast = false;       // the filter is KRSC, and the tensors are packed NHWC
 

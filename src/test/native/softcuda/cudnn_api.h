@@ -6,13 +6,11 @@
 // CUDNN_LOGDEST_DBG=stderr prints the reason of each refusal, as the variable does for the real one.
 #pragma once
 
+#include <functional>
 #include <string>
-#include <type_traits>
-#include <utility>
 #include <vector>
 
-#include "softcuda.h"
-#include "tensor_view.h"
+#include "operand.h"
 
 #define CUDNN_ENTRY extern "C" SOFTCUDA_API
 
@@ -139,6 +137,9 @@ int entry(const char *call, Body body) {
   } catch (const Refusal &refusal) {
     explainRefusal(call, refusal);
     return refusal.status;
+  } catch (const BadOperand &bad) {
+    explainRefusal(call, {CUDNN_STATUS_BAD_PARAM, bad.reason});
+    return CUDNN_STATUS_BAD_PARAM;
   }
 }
 
@@ -160,34 +161,17 @@ CudnnHandle &liveHandleOutsideCapture(CudnnHandle *handle, const char *call);
 View4 view(const TensorDescriptor *descriptor, const char *what, const char *call);
 View4 view(const FilterDescriptor &descriptor);
 
-/** The same of a tensor that is computed with: fp32, else NOT_SUPPORTED. */
-View4 floats(const TensorDescriptor *descriptor, const char *what, const char *call);
+/** The same of a tensor that is computed with: fp32, fp16 or bf16, else NOT_SUPPORTED. */
+View4 operandView(const TensorDescriptor *descriptor, const char *what, const char *call);
 
-int elementBytes(int type);
+/** A cuDNN data type as the device's; the others are refused. */
+Element elementOf(int type);
+
+/** Refuses operands of one call that differ in data type. */
+void requireSameType(const View4 &a, const View4 &b, const char *what);
 
 /** The scaling factors, read from host memory now. */
 Blend blendOf(const void *alpha, const void *beta);
-
-/** Device memory that a call names. */
-struct Operand {
-  std::string what;  // "cudnnAddTensor A"
-  const void *address = nullptr;
-  size_t bytes = 0;
-
-  Operand(const char *call, const char *name, const void *address, size_t bytes);
-  Operand(const char *call, const char *name, const void *address, const View4 &view)
-      : Operand(call, name, address, view.extent() * sizeof(float)) {}
-
-  const float *read() const { return device<const float>(address, bytes, Access::Read, what); }
-  /** Memory to store into through `blend`, which reads it first where beta is not 0. */
-  float *blended(const Blend &blend) const {
-    return device<float>(address, bytes, blend.beta == 0 ? Access::Write : Access::ReadWrite, what);
-  }
-  float *updated() const { return device<float>(address, bytes, Access::ReadWrite, what); }
-  float *written() const { return device<float>(address, bytes, Access::Write, what); }
-
-  bool overlaps(const Operand &other) const;
-};
 
 /** Refuses, and reports, an output that shares memory with another operand. */
 void requireApart(const Operand &output, const std::vector<Operand> &others);
@@ -198,11 +182,5 @@ void requireApartOrInPlace(const Operand &output, const View4 &outputView, const
 
 /** Puts work on the handle's stream. */
 void submit(const CudnnHandle &handle, const char *call, std::function<void()> work);
-
-/** Fills memory with NaN bytes: scratch that nobody may rely on. */
-void scribble(const Operand &memory);
-
-/** Pretends that work took device time: a launch, and the bytes at 2 TB/s. */
-void spendBytes(size_t bytes);
 
 }  // namespace softcuda

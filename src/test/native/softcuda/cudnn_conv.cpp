@@ -33,7 +33,7 @@ void execute(const char *call, CudnnHandle *handle, const Execution &run, const 
              Operand input2, Operand output, Loops loops) {
   CudnnHandle &checked = liveHandle(handle, call);
   Algorithm chosen = algorithm(problem, run.direction, run.algorithm);
-  require(problem.type == CUDNN_DATA_FLOAT, CUDNN_STATUS_NOT_SUPPORTED, "the software device computes in fp32 alone");
+  require(problem.conv.x.type != Element::F64, CUDNN_STATUS_NOT_SUPPORTED, "the software device has no fp64 loops");
   Blend blend = blendOf(run.alpha, run.beta);
   require(run.workspaceBytes >= chosen.workspaceBytes, CUDNN_STATUS_BAD_PARAM,
           "a workspace of " + std::to_string(run.workspaceBytes) + " bytes, where algorithm " +
@@ -45,7 +45,7 @@ void execute(const char *call, CudnnHandle *handle, const Execution &run, const 
   requireApart(output, {input1, input2});
   std::vector<Operand> scratch;
   if (chosen.workspaceBytes > 0) {
-    scratch.emplace_back(call, "workspace", run.workspace, run.workspaceBytes);
+    scratch.push_back(Operand::scratch(call, "workspace", run.workspace, run.workspaceBytes));
     requireApart(scratch[0], {input1, input2, output});
   }
   int64_t duration = nanoseconds(problem, chosen);
@@ -112,10 +112,11 @@ CUDNN_ENTRY int cudnnConvolutionBackwardBias(CudnnHandle *handle, const void *al
   const char *call = "cudnnConvolutionBackwardBias";
   return entry(call, [&] {
     CudnnHandle &checked = liveHandle(handle, call);
-    View4 dyView = floats(dyDesc, "dy", call);
-    View4 dbView = floats(dbDesc, "db", call);
+    View4 dyView = operandView(dyDesc, "dy", call);
+    View4 dbView = operandView(dbDesc, "db", call);
     require(dbView.n == 1 && dbView.c == dyView.c && dbView.h == 1 && dbView.w == 1, CUDNN_STATUS_BAD_PARAM,
             "db is not [1, " + std::to_string(dyView.c) + ", 1, 1]");
+    requireSameType(dyView, dbView, "dy and db");
     Blend blend = blendOf(alpha, beta);
     Operand gradient(call, "dy", dy, dyView);
     Operand bias(call, "db", db, dbView);

@@ -23,10 +23,6 @@ int destroy(const char *call, T *descriptor) {
   });
 }
 
-void requireType(int type) {
-  require(elementBytes(type) > 0, CUDNN_STATUS_NOT_SUPPORTED, "data type " + std::to_string(type));
-}
-
 void requireFormat(int format) {
   require(format == CUDNN_TENSOR_NCHW || format == CUDNN_TENSOR_NHWC, CUDNN_STATUS_NOT_SUPPORTED,
           "format " + std::to_string(format));
@@ -75,7 +71,7 @@ void denseStrides(int format, const int *dim, int dims, int *stride) {
 
 void setTensor(TensorDescriptor *descriptor, const char *call, int type, int dims, const int *dim, const int *stride) {
   TensorDescriptor &tensor = live(descriptor, call);
-  requireType(type);
+  elementOf(type);
   requireDims(dims, 3);
   requirePositive(dim, dims, "dimension");
   requirePositive(stride, dims, "stride");
@@ -97,7 +93,7 @@ void setTensor(TensorDescriptor *descriptor, const char *call, int format, int t
 
 void setFilter(FilterDescriptor *descriptor, const char *call, int type, int format, int dims, const int *dim) {
   FilterDescriptor &filter = live(descriptor, call);
-  requireType(type);
+  elementOf(type);
   requireFormat(format);
   requireDims(dims, 3);
   requirePositive(dim, dims, "dimension");
@@ -116,7 +112,7 @@ void setConvolution(ConvolutionDescriptor *descriptor, const char *call, const i
   requirePositive(stride, 2, "stride");
   requirePositive(dilation, 2, "dilation");
   require(mode == CUDNN_CONVOLUTION || mode == CUDNN_CROSS_CORRELATION, CUDNN_STATUS_BAD_PARAM, "mode");
-  requireType(computeType);
+  elementOf(computeType);
   convolution.padH = pad[0];
   convolution.padW = pad[1];
   convolution.strideH = stride[0];
@@ -153,19 +149,20 @@ View4 view(const TensorDescriptor *descriptor, const char *what, const char *cal
   require(tensor.dims == 4, CUDNN_STATUS_NOT_SUPPORTED,
           std::string(what) + " has " + std::to_string(tensor.dims) + " dimensions; the software device computes with 4");
   return {tensor.dim[0],    tensor.dim[1],    tensor.dim[2],    tensor.dim[3],
-          tensor.stride[0], tensor.stride[1], tensor.stride[2], tensor.stride[3]};
+          tensor.stride[0], tensor.stride[1], tensor.stride[2], tensor.stride[3], elementOf(tensor.type)};
 }
 
 View4 view(const FilterDescriptor &filter) {
   int stride[kMaxDims];
   denseStrides(filter.format, filter.dim, 4, stride);
-  return {filter.dim[0], filter.dim[1], filter.dim[2], filter.dim[3], stride[0], stride[1], stride[2], stride[3]};
+  return {filter.dim[0], filter.dim[1], filter.dim[2], filter.dim[3],        stride[0],
+          stride[1],     stride[2],     stride[3],     elementOf(filter.type)};
 }
 
-View4 floats(const TensorDescriptor *descriptor, const char *what, const char *call) {
+View4 operandView(const TensorDescriptor *descriptor, const char *what, const char *call) {
   View4 result = view(descriptor, what, call);
-  require(descriptor->type == CUDNN_DATA_FLOAT, CUDNN_STATUS_NOT_SUPPORTED,
-          std::string(what) + ": the software device computes in fp32 alone");
+  require(result.type != Element::F64, CUDNN_STATUS_NOT_SUPPORTED,
+          std::string(what) + ": the software device has no fp64 loops");
   return result;
 }
 

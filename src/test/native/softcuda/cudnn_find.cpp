@@ -82,18 +82,17 @@ int find(const char *call, CudnnHandle *handle, const Arguments &arguments, cons
     CudnnHandle &checked = liveHandleOutsideCapture(handle, call);
     Problem problem = problemOf(arguments, call);
     requireRoom(requested, returned, results);
-    size_t elementSize = elementBytes(problem.type);
     const Convolution &conv = problem.conv;
     const View4 &written = arguments.direction == Direction::Forward        ? conv.y
                            : arguments.direction == Direction::BackwardData ? conv.x
                                                                             : conv.w;
     require(input1 != nullptr && input2 != nullptr, CUDNN_STATUS_BAD_PARAM, "null input");
-    Operand target(call, "output", output, written.extent() * elementSize);
+    Operand target(call, "output", output, written);
     require(workspaceBytes == 0 || workspace != nullptr, CUDNN_STATUS_BAD_PARAM, "null workspace");
     submit(checked, call, [=] {
       scribble(target);
       if (workspaceBytes > 0) {
-        scribble(Operand(call, "workspace", workspace, workspaceBytes));
+        scribble(Operand::scratch(call, "workspace", workspace, workspaceBytes));
       }
       spend(1000000);
     });

@@ -30,18 +30,23 @@ CudnnHandle &liveHandleOutsideCapture(CudnnHandle *handle, const char *call) {
   return checked;
 }
 
-int elementBytes(int type) {
+Element elementOf(int type) {
   switch (type) {
     case CUDNN_DATA_FLOAT:
-      return 4;
+      return Element::F32;
     case CUDNN_DATA_DOUBLE:
-      return 8;
+      return Element::F64;
     case CUDNN_DATA_HALF:
+      return Element::F16;
     case CUDNN_DATA_BFLOAT16:
-      return 2;
+      return Element::BF16;
     default:
-      return 0;
+      throw Refusal{CUDNN_STATUS_NOT_SUPPORTED, "data type " + std::to_string(type)};
   }
+}
+
+void requireSameType(const View4 &a, const View4 &b, const char *what) {
+  require(a.type == b.type, CUDNN_STATUS_BAD_PARAM, std::string(what) + " differ in data type");
 }
 
 Blend blendOf(const void *alpha, const void *beta) {
@@ -49,26 +54,12 @@ Blend blendOf(const void *alpha, const void *beta) {
   return {*static_cast<const float *>(alpha), *static_cast<const float *>(beta)};
 }
 
-Operand::Operand(const char *call, const char *name, const void *address, size_t bytes)
-    : what(std::string(call) + " " + name), address(address), bytes(bytes) {
-  require(address != nullptr, CUDNN_STATUS_BAD_PARAM, std::string("null ") + name);
-  require(reinterpret_cast<uintptr_t>(address) % sizeof(float) == 0, CUDNN_STATUS_BAD_PARAM,
-          std::string(name) + " is misaligned at " + hex(address));
-}
-
-bool Operand::overlaps(const Operand &other) const {
-  uintptr_t start = reinterpret_cast<uintptr_t>(address);
-  uintptr_t otherStart = reinterpret_cast<uintptr_t>(other.address);
-  return start < otherStart + other.bytes && otherStart < start + bytes;
-}
-
 void requireApart(const Operand &output, const std::vector<Operand> &others) {
-  for (const Operand &other : others) {
-    if (output.overlaps(other)) {
-      std::string message = output.what + " shares memory with " + other.what;
-      violation(message);
-      throw Refusal{CUDNN_STATUS_BAD_PARAM, message};
-    }
+  const Operand *shared = overlapping(output, others);
+  if (shared != nullptr) {
+    std::string message = output.what + " shares memory with " + shared->what;
+    violation(message);
+    throw Refusal{CUDNN_STATUS_BAD_PARAM, message};
   }
 }
 
@@ -86,12 +77,6 @@ void submit(const CudnnHandle &handle, const char *call, std::function<void()> w
   int error = enqueue(handle.stream, call, std::move(work));
   require(error == 0, CUDNN_STATUS_EXECUTION_FAILED, "driver error " + std::to_string(error));
 }
-
-void scribble(const Operand &memory) {
-  std::memset(device(memory.address, memory.bytes, Access::Write, memory.what), 0xFF, memory.bytes);
-}
-
-void spendBytes(size_t bytes) { spend(1500 + bytes / 2000); }
 
 }  // namespace softcuda
 

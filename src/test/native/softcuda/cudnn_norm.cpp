@@ -1,7 +1,7 @@
 // Batch normalisation: training, inference, backward, and the Ex forms without a fused activation.
 //
 // The per-activation mode is not there. Fused forms exist in cuDNN for half precision alone, so they
-// answer NOT_SUPPORTED, as it does for fp32. The Ex forms' reserve space carries a mark from the
+// answer NOT_SUPPORTED, as it does of fp32. The Ex forms' reserve space carries a mark from the
 // forward pass to the backward pass of the same x; their workspace is filled with NaN.
 #include "cudnn_api.h"
 #include "norm_math.h"
@@ -36,10 +36,11 @@ void requireSpatial(int mode) {
 void requireUnfused(int ops) {
   require(ops >= CUDNN_BATCHNORM_OPS_BN && ops <= CUDNN_BATCHNORM_OPS_BN_ADD_ACTIVATION, CUDNN_STATUS_BAD_PARAM,
           "ops " + std::to_string(ops));
-  require(ops == CUDNN_BATCHNORM_OPS_BN, CUDNN_STATUS_NOT_SUPPORTED, "fused activations take no fp32");
+  require(ops == CUDNN_BATCHNORM_OPS_BN, CUDNN_STATUS_NOT_SUPPORTED, "the software device fuses no activation");
 }
 
 void requireParameters(const View4 &parameters, const View4 &x) {
+  require(parameters.type == Element::F32, CUDNN_STATUS_NOT_SUPPORTED, "the parameters are not fp32");
   require(parameters.n == 1 && parameters.c == x.c && parameters.h == 1 && parameters.w == 1, CUDNN_STATUS_BAD_PARAM,
           "the parameters are not [1, " + std::to_string(x.c) + ", 1, 1]");
 }
@@ -58,7 +59,8 @@ Extra extraOf(const char *call, const View4 &x, const void *workspace, size_t wo
               size_t reserveSize) {
   require(workspaceSize >= workspaceBytes(x), CUDNN_STATUS_BAD_PARAM, "workspace too small");
   require(reserveSize >= kReserveBytes, CUDNN_STATUS_BAD_PARAM, "reserve space too small");
-  return {{Operand(call, "workspace", workspace, workspaceSize)}, {Operand(call, "reserve space", reserve, reserveSize)}};
+  return {{Operand::scratch(call, "workspace", workspace, workspaceSize)},
+          {Operand::scratch(call, "reserve space", reserve, reserveSize)}};
 }
 
 /** What the forward pass leaves in the reserve space. */
@@ -84,9 +86,10 @@ struct Training {
 void train(const Training &t, const Extra &extra) {
   CudnnHandle &checked = liveHandle(t.handle, t.call);
   requireSpatial(t.mode);
-  View4 xView = floats(t.xDesc, "x", t.call);
-  View4 yView = floats(t.yDesc, "y", t.call);
-  View4 parameterView = floats(t.parameterDesc, "parameters", t.call);
+  View4 xView = operandView(t.xDesc, "x", t.call);
+  View4 yView = operandView(t.yDesc, "y", t.call);
+  View4 parameterView = operandView(t.parameterDesc, "parameters", t.call);
+  requireSameType(xView, yView, "x and y");
   require(xView.sameDims(yView), CUDNN_STATUS_BAD_PARAM, "x and y differ in dimensions");
   requireParameters(parameterView, xView);
   requireBothOrNeither(t.runningMean, t.runningVariance, "running statistics");
@@ -111,7 +114,7 @@ void train(const Training &t, const Extra &extra) {
     }
     for (const Operand &each : extra.reserve) {
       uint64_t mark = markOf(in);
-      std::memcpy(each.written(), &mark, sizeof mark);
+      std::memcpy(device(each.address, each.bytes, Access::Write, each.what), &mark, sizeof mark);
     }
     BatchStatistics statistics{runningMean.use(Access::ReadWrite), runningVariance.use(Access::ReadWrite),
                                saveMean.use(Access::Write), saveInvVariance.use(Access::Write)};
@@ -142,10 +145,12 @@ struct Backward {
 void backward(const Backward &b, const Extra &extra) {
   CudnnHandle &checked = liveHandle(b.handle, b.call);
   requireSpatial(b.mode);
-  View4 xView = floats(b.xDesc, "x", b.call);
-  View4 dyView = floats(b.dyDesc, "dy", b.call);
-  View4 dxView = floats(b.dxDesc, "dx", b.call);
-  View4 parameterView = floats(b.parameterDesc, "parameters", b.call);
+  View4 xView = operandView(b.xDesc, "x", b.call);
+  View4 dyView = operandView(b.dyDesc, "dy", b.call);
+  View4 dxView = operandView(b.dxDesc, "dx", b.call);
+  View4 parameterView = operandView(b.parameterDesc, "parameters", b.call);
+  requireSameType(xView, dyView, "x and dy");
+  requireSameType(xView, dxView, "x and dx");
   require(xView.sameDims(dyView) && xView.sameDims(dxView), CUDNN_STATUS_BAD_PARAM,
           "x, dy and dx differ in dimensions");
   requireParameters(parameterView, xView);
@@ -253,9 +258,10 @@ CUDNN_ENTRY int cudnnBatchNormalizationForwardInference(CudnnHandle *handle, int
   return entry(call, [&] {
     CudnnHandle &checked = liveHandle(handle, call);
     requireSpatial(mode);
-    View4 xView = floats(xDesc, "x", call);
-    View4 yView = floats(yDesc, "y", call);
-    View4 parameterView = floats(parameterDesc, "parameters", call);
+    View4 xView = operandView(xDesc, "x", call);
+    View4 yView = operandView(yDesc, "y", call);
+    View4 parameterView = operandView(parameterDesc, "parameters", call);
+    requireSameType(xView, yView, "x and y");
     require(xView.sameDims(yView), CUDNN_STATUS_BAD_PARAM, "x and y differ in dimensions");
     requireParameters(parameterView, xView);
     requireEpsilon(epsilon);

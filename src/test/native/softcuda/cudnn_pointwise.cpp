@@ -62,7 +62,8 @@ const ActivationDescriptor &liveSet(const ActivationDescriptor *descriptor, cons
   return set;
 }
 
-void requireSameDims(const View4 &a, const View4 &b, const char *what) {
+void requireAlike(const View4 &a, const View4 &b, const char *what) {
+  requireSameType(a, b, what);
   require(a.sameDims(b), CUDNN_STATUS_BAD_PARAM, std::string(what) + " differ in dimensions");
 }
 
@@ -161,16 +162,16 @@ CUDNN_ENTRY int cudnnActivationForward(CudnnHandle *handle, ActivationDescriptor
   return entry(call, [&] {
     CudnnHandle &checked = liveHandle(handle, call);
     ActivationDescriptor set = liveSet(descriptor, call);
-    View4 xView = floats(xDesc, "x", call);
-    View4 yView = floats(yDesc, "y", call);
-    requireSameDims(xView, yView, "x and y");
+    View4 xView = operandView(xDesc, "x", call);
+    View4 yView = operandView(yDesc, "y", call);
+    requireAlike(xView, yView, "x and y");
     Blend blend = blendOf(alpha, beta);
     Operand in(call, "x", x, xView);
     Operand out(call, "y", y, yView);
     requireApartOrInPlace(out, yView, in, xView);
     submit(checked, call, [=] {
-      const float *from = in.read();
-      float *to = out.blended(blend);
+      Input from = in.read();
+      Output to = out.blended(blend);
       forEachElement(xView, [&](int n, int c, int h, int w) {
         blend.store(to + yView.at(n, c, h, w), activate(set, from[xView.at(n, c, h, w)]));
       });
@@ -187,12 +188,12 @@ CUDNN_ENTRY int cudnnActivationBackward(CudnnHandle *handle, ActivationDescripto
   return entry(call, [&] {
     CudnnHandle &checked = liveHandle(handle, call);
     ActivationDescriptor set = liveSet(descriptor, call);
-    View4 yView = floats(yDesc, "y", call);
-    View4 dyView = floats(dyDesc, "dy", call);
-    View4 xView = floats(xDesc, "x", call);
-    View4 dxView = floats(dxDesc, "dx", call);
+    View4 yView = operandView(yDesc, "y", call);
+    View4 dyView = operandView(dyDesc, "dy", call);
+    View4 xView = operandView(xDesc, "x", call);
+    View4 dxView = operandView(dxDesc, "dx", call);
     for (const View4 &other : {dyView, xView, dxView}) {
-      requireSameDims(yView, other, "y, dy, x and dx");
+      requireAlike(yView, other, "y, dy, x and dx");
     }
     require(yView.sameStrides(dyView) && xView.sameStrides(dxView), CUDNN_STATUS_NOT_SUPPORTED,
             "a gradient is strided unlike its values");
@@ -204,10 +205,10 @@ CUDNN_ENTRY int cudnnActivationBackward(CudnnHandle *handle, ActivationDescripto
     requireApartOrInPlace(out, dxView, gradient, dyView);
     requireApart(out, {value, in});
     submit(checked, call, [=] {
-      const float *ys = value.read();
-      const float *dys = gradient.read();
-      const float *xs = in.read();
-      float *to = out.blended(blend);
+      Input ys = value.read();
+      Input dys = gradient.read();
+      Input xs = in.read();
+      Output to = out.blended(blend);
       forEachElement(xView, [&](int n, int c, int h, int w) {
         blend.store(to + dxView.at(n, c, h, w), activationGradient(set, ys[yView.at(n, c, h, w)],
                                                                    dys[dyView.at(n, c, h, w)], xs[xView.at(n, c, h, w)]));
@@ -224,9 +225,9 @@ CUDNN_ENTRY int cudnnSoftmaxForward(CudnnHandle *handle, int algorithm, int mode
   return entry(call, [&] {
     CudnnHandle &checked = liveHandle(handle, call);
     requireSoftmax(algorithm, mode);
-    View4 xView = floats(xDesc, "x", call);
-    View4 yView = floats(yDesc, "y", call);
-    requireSameDims(xView, yView, "x and y");
+    View4 xView = operandView(xDesc, "x", call);
+    View4 yView = operandView(yDesc, "y", call);
+    requireAlike(xView, yView, "x and y");
     Blend blend = blendOf(alpha, beta);
     Operand in(call, "x", x, xView);
     Operand out(call, "y", y, yView);
@@ -245,11 +246,11 @@ CUDNN_ENTRY int cudnnSoftmaxBackward(CudnnHandle *handle, int algorithm, int mod
   return entry(call, [&] {
     CudnnHandle &checked = liveHandle(handle, call);
     requireSoftmax(algorithm, mode);
-    View4 yView = floats(yDesc, "y", call);
-    View4 dyView = floats(dyDesc, "dy", call);
-    View4 dxView = floats(dxDesc, "dx", call);
-    requireSameDims(yView, dyView, "y and dy");
-    requireSameDims(yView, dxView, "y and dx");
+    View4 yView = operandView(yDesc, "y", call);
+    View4 dyView = operandView(dyDesc, "dy", call);
+    View4 dxView = operandView(dxDesc, "dx", call);
+    requireAlike(yView, dyView, "y and dy");
+    requireAlike(yView, dxView, "y and dx");
     require(yView.sameStrides(dyView), CUDNN_STATUS_NOT_SUPPORTED, "y and dy differ in strides");
     Blend blend = blendOf(alpha, beta);
     Operand value(call, "y", y, yView);
@@ -271,8 +272,9 @@ CUDNN_ENTRY int cudnnAddTensor(CudnnHandle *handle, const void *alpha, TensorDes
   const char *call = "cudnnAddTensor";
   return entry(call, [&] {
     CudnnHandle &checked = liveHandle(handle, call);
-    View4 aView = floats(aDesc, "A", call);
-    View4 cView = floats(cDesc, "C", call);
+    View4 aView = operandView(aDesc, "A", call);
+    View4 cView = operandView(cDesc, "C", call);
+    requireSameType(aView, cView, "A and C");
     auto broadcasts = [](int from, int to) { return from == to || from == 1; };
     require(broadcasts(aView.n, cView.n) && broadcasts(aView.c, cView.c) && broadcasts(aView.h, cView.h) &&
                 broadcasts(aView.w, cView.w),
@@ -282,8 +284,8 @@ CUDNN_ENTRY int cudnnAddTensor(CudnnHandle *handle, const void *alpha, TensorDes
     Operand out(call, "C", c, cView);
     requireApart(out, {in});
     submit(checked, call, [=] {
-      const float *from = in.read();
-      float *to = out.blended(blend);
+      Input from = in.read();
+      Output to = out.blended(blend);
       forEachElement(cView, [&](int n, int ch, int h, int w) {
         long at = aView.at(std::min(n, aView.n - 1), std::min(ch, aView.c - 1), std::min(h, aView.h - 1),
                            std::min(w, aView.w - 1));

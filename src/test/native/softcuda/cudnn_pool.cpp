@@ -61,8 +61,9 @@ Pooling poolingOf(const PoolingDescriptor *descriptor, const TensorDescriptor *x
                   const char *call) {
   Pooling pool;
   pool.set = liveSet(descriptor, call);
-  pool.x = floats(x, "x", call);
-  pool.y = floats(y, "y", call);
+  pool.x = operandView(x, "x", call);
+  pool.y = operandView(y, "y", call);
+  requireSameType(pool.x, pool.y, "x and y");
   require(pool.x.n == pool.y.n && pool.x.c == pool.y.c, CUDNN_STATUS_BAD_PARAM, "x and y differ in n or c");
   require(pool.set.padH < pool.set.windowH && pool.set.padW < pool.set.windowW, CUDNN_STATUS_BAD_PARAM,
           "padding as large as the window");
@@ -221,11 +222,13 @@ CUDNN_ENTRY int cudnnPoolingBackward(CudnnHandle *handle, PoolingDescriptor *des
   return entry(call, [&] {
     CudnnHandle &checked = liveHandle(handle, call);
     Pooling pool = poolingOf(descriptor, xDesc, yDesc, call);
-    View4 dyView = floats(dyDesc, "dy", call);
-    View4 dxView = floats(dxDesc, "dx", call);
+    View4 dyView = operandView(dyDesc, "dy", call);
+    View4 dxView = operandView(dxDesc, "dx", call);
     // cuDNN wants the gradients strided like the values they belong to.
     require(dyView.sameDims(pool.y) && dyView.sameStrides(pool.y), CUDNN_STATUS_BAD_PARAM, "y and dy differ");
     require(dxView.sameDims(pool.x) && dxView.sameStrides(pool.x), CUDNN_STATUS_BAD_PARAM, "x and dx differ");
+    requireSameType(pool.y, dyView, "y and dy");
+    requireSameType(pool.x, dxView, "x and dx");
     Blend blend = blendOf(alpha, beta);
     Operand value(call, "y", y, pool.y);
     Operand gradient(call, "dy", dy, dyView);

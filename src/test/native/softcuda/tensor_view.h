@@ -1,7 +1,8 @@
 // How the math loops see memory: a 4-D tensor or filter as dimensions and strides in elements.
 //
 // Layout never matters to a loop: NCHW, NHWC, a slice of either and KRSC filters all become four
-// dimensions (n, c, h, w; of a filter k, c, r, s) with a stride each.
+// dimensions (n, c, h, w; of a filter k, c, r, s) with a stride each. Nor does the element type: an
+// Operand turns 16-bit values into floats before a loop and back after it.
 #pragma once
 
 #include <cstddef>
@@ -10,31 +11,30 @@
 
 namespace softcuda {
 
+enum class Element { F32, F64, F16, BF16 };
+
+inline size_t elementBytes(Element type) {
+  return type == Element::F64 ? 8 : type == Element::F32 ? 4 : 2;
+}
+
 struct View4 {
   int n = 0, c = 0, h = 0, w = 0;
   long sn = 0, sc = 0, sh = 0, sw = 0;
+  Element type = Element::F32;
 
-  long at(long in, long ic, long ih, long iw) const {
-    return in * sn + ic * sc + ih * sh + iw * sw;
-  }
+  long at(long in, long ic, long ih, long iw) const { return in * sn + ic * sc + ih * sh + iw * sw; }
   long elements() const { return static_cast<long>(n) * c * h * w; }
 
   /** Elements from the first to one past the last, gaps included. */
   long extent() const { return at(n - 1, c - 1, h - 1, w - 1) + 1; }
 
   bool sameDims(const View4 &o) const { return n == o.n && c == o.c && h == o.h && w == o.w; }
-  bool sameStrides(const View4 &o) const {
-    return sn == o.sn && sc == o.sc && sh == o.sh && sw == o.sw;
-  }
+  bool sameStrides(const View4 &o) const { return sn == o.sn && sc == o.sc && sh == o.sh && sw == o.sw; }
 
   /** Channels adjacent and no gaps: what cuDNN's NHWC kernels need. */
   bool packedNhwc() const {
     return (sc == 1 || c == 1) && (sw == c || w == 1) && (sh == static_cast<long>(w) * c || h == 1) &&
            (sn == static_cast<long>(h) * w * c || n == 1);
-  }
-  bool packedNchw() const {
-    return (sw == 1 || w == 1) && (sh == w || h == 1) && (sc == static_cast<long>(h) * w || c == 1) &&
-           (sn == static_cast<long>(c) * h * w || n == 1);
   }
 };
 
