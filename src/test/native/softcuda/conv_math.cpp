@@ -1,4 +1,4 @@
-// The convolution loops. Operands are first copied to channels-last order, so that one loop serves
+// The convolution loops. Operands are first brought to channels-last order, so that one loop serves
 // every layout and the innermost one runs over adjacent channels, where the compiler vectorises it.
 #include "conv_math.h"
 
@@ -9,22 +9,35 @@ namespace {
 
 float operand(const Convolution &conv, float value) { return conv.tf32 ? roundToTf32(value) : value; }
 
-/** A tensor as [N, H, W, C] doubles. */
-std::vector<double> channelsLast(const Convolution &conv, const View4 &view, const float *from) {
-  std::vector<double> to(view.elements());
-  double *next = to.data();
-  for (int n = 0; n < view.n; n++) {
-    for (int h = 0; h < view.h; h++) {
-      for (int w = 0; w < view.w; w++) {
-        const float *pixel = from + view.at(n, 0, h, w);
-        for (int c = 0; c < view.c; c++) {
-          *next++ = operand(conv, pixel[c * view.sc]);
+/** A tensor as packed [N, H, W, C] floats: the memory itself where it is so, else a copy. */
+class ChannelsLast {
+ public:
+  ChannelsLast(const Convolution &conv, const View4 &view, const float *from) : view_(view), data_(from) {
+    if (conv.tf32 || !view.packedNhwc()) {
+      copy(conv, from);
+      data_ = copy_.data();
+    }
+  }
+  const float *pixel(long n, int h, int w) const { return data_ + ((n * view_.h + h) * view_.w + w) * view_.c; }
+
+ private:
+  void copy(const Convolution &conv, const float *from) {
+    copy_.reserve(view_.elements());
+    for (int n = 0; n < view_.n; n++) {
+      for (int h = 0; h < view_.h; h++) {
+        for (int w = 0; w < view_.w; w++) {
+          for (int c = 0; c < view_.c; c++) {
+            copy_.push_back(operand(conv, from[view_.at(n, c, h, w)]));
+          }
         }
       }
     }
   }
-  return to;
-}
+
+  const View4 &view_;
+  std::vector<float> copy_;
+  const float *data_;
+};
 
 /** What the loops need to know about groups: channels in and out of one of them. */
 struct Groups {
@@ -66,8 +79,8 @@ std::vector<double> filterByTap(const Convolution &conv, const float *w, bool ke
 }
 
 /** acc[i] += factor * values[i] */
-template <typename Acc>
-inline void addScaled(Acc *__restrict acc, double factor, const double *__restrict values, int count) {
+template <typename Acc, typename Value>
+inline void addScaled(Acc *__restrict acc, double factor, const Value *__restrict values, int count) {
   for (int i = 0; i < count; i++) {
     acc[i] += static_cast<Acc>(factor * values[i]);
   }
@@ -106,7 +119,7 @@ template <typename Acc>
 void backwardData(const Convolution &conv, const float *w, const float *dyAnyLayout, Blend blend,
                   float *dx) {
   Groups groups(conv);
-  std::vector<double> dy = channelsLast(conv, conv.y, dyAnyLayout);
+  ChannelsLast dy(conv, conv.y, dyAnyLayout);
   std::vector<double> filter = filterByTap(conv, w, false);
   std::vector<Acc> image(static_cast<size_t>(conv.x.h) * conv.x.w * conv.x.c);
   const int rows = conv.y.h;
@@ -115,7 +128,7 @@ void backwardData(const Convolution &conv, const float *w, const float *dyAnyLay
     for (int i = 0; i < rows; i++) {
       int p = (i + conv.turn) % rows;
       for (int q = 0; q < conv.y.w; q++) {
-        const double *gradient = &dy[((static_cast<long>(n) * rows + p) * conv.y.w + q) * conv.y.c];
+        const float *gradient = dy.pixel(n, p, q);
         forEachTap(conv, p, q, [&](int r, int s, int h, int wi) {
           Acc *pixel = &image[(static_cast<long>(h) * conv.x.w + wi) * conv.x.c];
           for (int g = 0; g < groups.count; g++) {
@@ -137,8 +150,8 @@ template <typename Acc>
 void backwardFilter(const Convolution &conv, const float *xAnyLayout, const float *dyAnyLayout,
                     Blend blend, float *dw) {
   Groups groups(conv);
-  std::vector<double> x = channelsLast(conv, conv.x, xAnyLayout);
-  std::vector<double> dy = channelsLast(conv, conv.y, dyAnyLayout);
+  ChannelsLast x(conv, conv.x, xAnyLayout);
+  ChannelsLast dy(conv, conv.y, dyAnyLayout);
   std::vector<Acc> sums(conv.w.elements());  // [group][R][S][C][K]
   const long rows = static_cast<long>(conv.y.n) * conv.y.h;
   for (long i = 0; i < rows; i++) {
@@ -146,10 +159,9 @@ void backwardFilter(const Convolution &conv, const float *xAnyLayout, const floa
     int n = static_cast<int>(row / conv.y.h);
     int p = static_cast<int>(row % conv.y.h);
     for (int q = 0; q < conv.y.w; q++) {
-      const double *gradient = &dy[(row * conv.y.w + q) * conv.y.c];
+      const float *gradient = dy.pixel(n, p, q);
       forEachTap(conv, p, q, [&](int r, int s, int h, int wi) {
-        const double *pixel =
-            &x[((static_cast<long>(n) * conv.x.h + h) * conv.x.w + wi) * conv.x.c];
+        const float *pixel = x.pixel(n, h, wi);
         for (int g = 0; g < groups.count; g++) {
           Acc *sum = &sums[tap(conv, g, r, s) * groups.cin * groups.cout];
           for (int c = 0; c < groups.cin; c++) {
@@ -181,7 +193,7 @@ void backwardFilter(const Convolution &conv, const float *xAnyLayout, const floa
 void convolutionForward(const Convolution &conv, const float *xAnyLayout, const float *w, Blend blend,
                         float *y) {
   Groups groups(conv);
-  std::vector<double> x = channelsLast(conv, conv.x, xAnyLayout);
+  ChannelsLast x(conv, conv.x, xAnyLayout);
   std::vector<double> filter = filterByTap(conv, w, true);
   std::vector<double> sums(conv.y.c);
   for (int n = 0; n < conv.y.n; n++) {
@@ -189,8 +201,7 @@ void convolutionForward(const Convolution &conv, const float *xAnyLayout, const 
       for (int q = 0; q < conv.y.w; q++) {
         std::fill(sums.begin(), sums.end(), 0.0);
         forEachTap(conv, p, q, [&](int r, int s, int h, int wi) {
-          const double *pixel =
-              &x[((static_cast<long>(n) * conv.x.h + h) * conv.x.w + wi) * conv.x.c];
+          const float *pixel = x.pixel(n, h, wi);
           for (int g = 0; g < groups.count; g++) {
             const double *kernels = &filter[tap(conv, g, r, s) * groups.cin * groups.cout];
             for (int c = 0; c < groups.cin; c++) {
