@@ -4,6 +4,10 @@
 
 #include <vector>
 
+#include "fast_loops.h"
+
+#pragma GCC optimize("O3")
+
 namespace softcuda {
 namespace {
 
@@ -18,7 +22,8 @@ class ChannelsLast {
       data_ = copy_.data();
     }
   }
-  const float *pixel(long n, int h, int w) const { return data_ + ((n * view_.h + h) * view_.w + w) * view_.c; }
+  /** @param hw the pixel's index in its image */
+  const float *pixel(long n, long hw) const { return data_ + (n * view_.h * view_.w + hw) * view_.c; }
 
  private:
   void copy(const Convolution &conv, const float *from) {
@@ -46,9 +51,15 @@ struct Groups {
       : count(conv.groups), cin(conv.w.c), cout(conv.w.n / conv.groups) {}
 };
 
-/** Index of a filter element in [group][R][S][inner rows][inner columns]. */
-long tap(const Convolution &conv, int group, int r, int s) {
-  return (static_cast<long>(group) * conv.w.h + r) * conv.w.w + s;
+/** An element of the filter's window that meets the image. */
+struct Tap {
+  int index;  // r * S + s
+  int pixel;  // h * W + w
+};
+
+/** Where the matrix of a group and a tap begins in [group][R * S][inner rows][inner columns]. */
+long matrix(const Convolution &conv, const Groups &groups, int group, const Tap &tap) {
+  return (static_cast<long>(group) * conv.w.h * conv.w.w + tap.index) * groups.cin * groups.cout;
 }
 
 int filterRow(const Convolution &conv, int r) { return conv.flipped ? conv.w.h - 1 - r : r; }
@@ -80,15 +91,15 @@ std::vector<double> filterByTap(const Convolution &conv, const float *w, bool ke
 
 /** acc[i] += factor * values[i] */
 template <typename Acc, typename Value>
-inline void addScaled(Acc *__restrict acc, double factor, const Value *__restrict values, int count) {
+[[gnu::always_inline]] inline void addScaled(Acc *__restrict acc, double factor, const Value *__restrict values, int count) {
   for (int i = 0; i < count; i++) {
     acc[i] += static_cast<Acc>(factor * values[i]);
   }
 }
 
-/** Calls body(r, s, h, w) for each tap of the output pixel (p, q) that lies inside the image. */
-template <typename Body>
-inline void forEachTap(const Convolution &conv, int p, int q, Body body) {
+/** The taps of the output pixel (p, q) that lie inside the image. */
+void tapsInside(const Convolution &conv, int p, int q, std::vector<Tap> &taps) {
+  taps.clear();
   for (int r = 0; r < conv.w.h; r++) {
     int h = p * conv.strideH - conv.padH + r * conv.dilationH;
     if (h < 0 || h >= conv.x.h) {
@@ -97,7 +108,7 @@ inline void forEachTap(const Convolution &conv, int p, int q, Body body) {
     for (int s = 0; s < conv.w.w; s++) {
       int w = q * conv.strideW - conv.padW + s * conv.dilationW;
       if (w >= 0 && w < conv.x.w) {
-        body(r, s, h, w);
+        taps.push_back({r * conv.w.w + s, h * conv.x.w + w});
       }
     }
   }
@@ -116,11 +127,12 @@ void storeImage(const View4 &view, int n, const Acc *values, Blend blend, float 
 }
 
 template <typename Acc>
-void backwardData(const Convolution &conv, const float *w, const float *dyAnyLayout, Blend blend,
+[[gnu::always_inline]] inline void backwardData(const Convolution &conv, const float *w, const float *dyAnyLayout, Blend blend,
                   float *dx) {
   Groups groups(conv);
   ChannelsLast dy(conv, conv.y, dyAnyLayout);
   std::vector<double> filter = filterByTap(conv, w, false);
+  std::vector<Tap> taps;
   std::vector<Acc> image(static_cast<size_t>(conv.x.h) * conv.x.w * conv.x.c);
   const int rows = conv.y.h;
   for (int n = 0; n < conv.x.n; n++) {
@@ -128,18 +140,19 @@ void backwardData(const Convolution &conv, const float *w, const float *dyAnyLay
     for (int i = 0; i < rows; i++) {
       int p = (i + conv.turn) % rows;
       for (int q = 0; q < conv.y.w; q++) {
-        const float *gradient = dy.pixel(n, p, q);
-        forEachTap(conv, p, q, [&](int r, int s, int h, int wi) {
-          Acc *pixel = &image[(static_cast<long>(h) * conv.x.w + wi) * conv.x.c];
+        const float *gradient = dy.pixel(n, static_cast<long>(p) * conv.y.w + q);
+        tapsInside(conv, p, q, taps);
+        for (const Tap &tap : taps) {
+          Acc *pixel = &image[static_cast<long>(tap.pixel) * conv.x.c];
           for (int g = 0; g < groups.count; g++) {
-            const double *kernels = &filter[tap(conv, g, r, s) * groups.cout * groups.cin];
+            const double *kernels = &filter[matrix(conv, groups, g, tap)];
             for (int j = 0; j < groups.cout; j++) {
               int k = (j + conv.turn) % groups.cout;
               addScaled(pixel + g * groups.cin, gradient[g * groups.cout + k],
                         kernels + static_cast<long>(k) * groups.cin, groups.cin);
             }
           }
-        });
+        }
       }
     }
     storeImage(conv.x, n, image.data(), blend, dx);
@@ -147,29 +160,31 @@ void backwardData(const Convolution &conv, const float *w, const float *dyAnyLay
 }
 
 template <typename Acc>
-void backwardFilter(const Convolution &conv, const float *xAnyLayout, const float *dyAnyLayout,
+[[gnu::always_inline]] inline void backwardFilter(const Convolution &conv, const float *xAnyLayout, const float *dyAnyLayout,
                     Blend blend, float *dw) {
   Groups groups(conv);
   ChannelsLast x(conv, conv.x, xAnyLayout);
   ChannelsLast dy(conv, conv.y, dyAnyLayout);
   std::vector<Acc> sums(conv.w.elements());  // [group][R][S][C][K]
+  std::vector<Tap> taps;
   const long rows = static_cast<long>(conv.y.n) * conv.y.h;
   for (long i = 0; i < rows; i++) {
     long row = (i + conv.turn) % rows;
     int n = static_cast<int>(row / conv.y.h);
     int p = static_cast<int>(row % conv.y.h);
     for (int q = 0; q < conv.y.w; q++) {
-      const float *gradient = dy.pixel(n, p, q);
-      forEachTap(conv, p, q, [&](int r, int s, int h, int wi) {
-        const float *pixel = x.pixel(n, h, wi);
+      const float *gradient = dy.pixel(n, static_cast<long>(p) * conv.y.w + q);
+      tapsInside(conv, p, q, taps);
+      for (const Tap &tap : taps) {
+        const float *pixel = x.pixel(n, tap.pixel);
         for (int g = 0; g < groups.count; g++) {
-          Acc *sum = &sums[tap(conv, g, r, s) * groups.cin * groups.cout];
+          Acc *sum = &sums[matrix(conv, groups, g, tap)];
           for (int c = 0; c < groups.cin; c++) {
             addScaled(sum + static_cast<long>(c) * groups.cout, pixel[g * groups.cin + c],
                       gradient + g * groups.cout, groups.cout);
           }
         }
-      });
+      }
     }
   }
   const Acc *next = sums.data();
@@ -190,26 +205,28 @@ void backwardFilter(const Convolution &conv, const float *xAnyLayout, const floa
 
 }  // namespace
 
-void convolutionForward(const Convolution &conv, const float *xAnyLayout, const float *w, Blend blend,
+SOFTCUDA_FAST void convolutionForward(const Convolution &conv, const float *xAnyLayout, const float *w, Blend blend,
                         float *y) {
   Groups groups(conv);
   ChannelsLast x(conv, conv.x, xAnyLayout);
   std::vector<double> filter = filterByTap(conv, w, true);
+  std::vector<Tap> taps;
   std::vector<double> sums(conv.y.c);
   for (int n = 0; n < conv.y.n; n++) {
     for (int p = 0; p < conv.y.h; p++) {
       for (int q = 0; q < conv.y.w; q++) {
         std::fill(sums.begin(), sums.end(), 0.0);
-        forEachTap(conv, p, q, [&](int r, int s, int h, int wi) {
-          const float *pixel = x.pixel(n, h, wi);
+        tapsInside(conv, p, q, taps);
+        for (const Tap &tap : taps) {
+          const float *pixel = x.pixel(n, tap.pixel);
           for (int g = 0; g < groups.count; g++) {
-            const double *kernels = &filter[tap(conv, g, r, s) * groups.cin * groups.cout];
+            const double *kernels = &filter[matrix(conv, groups, g, tap)];
             for (int c = 0; c < groups.cin; c++) {
               addScaled(&sums[g * groups.cout], pixel[g * groups.cin + c],
                         kernels + static_cast<long>(c) * groups.cout, groups.cout);
             }
           }
-        });
+        }
         for (int k = 0; k < conv.y.c; k++) {
           blend.store(y + conv.y.at(n, k, p, q), sums[k]);
         }
@@ -218,7 +235,7 @@ void convolutionForward(const Convolution &conv, const float *xAnyLayout, const 
   }
 }
 
-void convolutionBackwardData(const Convolution &conv, const float *w, const float *dy, Blend blend,
+SOFTCUDA_FAST void convolutionBackwardData(const Convolution &conv, const float *w, const float *dy, Blend blend,
                              float *dx) {
   if (conv.unordered) {
     backwardData<float>(conv, w, dy, blend, dx);
@@ -227,7 +244,7 @@ void convolutionBackwardData(const Convolution &conv, const float *w, const floa
   }
 }
 
-void convolutionBackwardFilter(const Convolution &conv, const float *x, const float *dy, Blend blend,
+SOFTCUDA_FAST void convolutionBackwardFilter(const Convolution &conv, const float *x, const float *dy, Blend blend,
                                float *dw) {
   if (conv.unordered) {
     backwardFilter<float>(conv, x, dy, blend, dw);

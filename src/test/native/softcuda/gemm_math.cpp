@@ -4,10 +4,14 @@
 #include <algorithm>
 #include <vector>
 
+#include "fast_loops.h"
+
+#pragma GCC optimize("O3")
+
 namespace softcuda {
 namespace {
 
-void addScaled(double *__restrict sums, double factor, const double *__restrict column, int count) {
+[[gnu::always_inline]] inline void addScaled(double *__restrict sums, double factor, const double *__restrict column, int count) {
   for (int i = 0; i < count; i++) {
     sums[i] += factor * column[i];
   }
@@ -15,7 +19,7 @@ void addScaled(double *__restrict sums, double factor, const double *__restrict 
 
 }  // namespace
 
-void gemm(int m, int n, int k, Factor a, Factor b, bool tf32, Blend blend, float *c, int ldc) {
+SOFTCUDA_FAST void gemm(int m, int n, int k, Factor a, Factor b, bool tf32, Blend blend, float *c, int ldc) {
   auto operand = [&](float value) { return static_cast<double>(tf32 ? roundToTf32(value) : value); };
   std::vector<double> columns(static_cast<size_t>(m) * k);
   for (long j = 0; j < k; j++) {
