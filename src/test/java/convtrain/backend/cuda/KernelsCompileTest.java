@@ -19,9 +19,9 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 /**
- * NVIDIA's compiler takes every kernel, with every warning an error, for every precision and for the
- * oldest and the newest chips that we name. Optimisation is off: it finds nothing wrong, and takes
- * most of the time.
+ * NVIDIA's compiler takes every kernel, with every warning an error, for every precision and for
+ * the oldest and the newest chips that we name. Optimisation is off: it finds nothing wrong, and
+ * takes most of the time.
  */
 class KernelsCompileTest {
   private static final Path KERNELS = Path.of("kernels").toAbsolutePath();
@@ -42,9 +42,7 @@ class KernelsCompileTest {
   void everyKernelCompilesForEveryChip(Precision precision) throws Exception {
     // All files at once: starting the compiler for each alone takes five times as long.
     String all =
-        kernels().stream()
-            .map(file -> "#include \"" + file + "\"\n")
-            .collect(Collectors.joining());
+        kernels().stream().map(file -> "#include \"" + file + "\"\n").collect(Collectors.joining());
     Path together = Files.writeString(folder.resolve("all.cu"), all);
     int width = 16 / precision.elementBytes();
     compile(CHIPS, precision, width, List.of(together.toString()));

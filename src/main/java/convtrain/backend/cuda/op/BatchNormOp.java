@@ -15,8 +15,8 @@ import convtrain.graph.Shape;
 import java.util.List;
 
 /**
- * Batch norm over N, H, W per channel, with a ReLU and a dropout behind it where the graph has them,
- * kernels/batch_norm.cu: x, y [N, H, W, C], weight, bias, running_mean, running_var [C].
+ * Batch norm over N, H, W per channel, with a ReLU and a dropout behind it where the graph has
+ * them, kernels/batch_norm.cu: x, y [N, H, W, C], weight, bias, running_mean, running_var [C].
  *
  * <p>Saved memory: mean [C], 1 / deviation [C]. Scratch: two means that dx subtracts [C], then the
  * partial sums of the blocks. Each starts on a 64-byte boundary.

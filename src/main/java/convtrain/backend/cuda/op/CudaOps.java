@@ -130,8 +130,7 @@ public final class CudaOps implements OpFactory {
 
   @Override
   public Op stage(Feed feed, Normalization normalization, DeviceBuffer x, DeviceBuffer labels) {
-    return new StageOp(
-        cuda, batch, precision, (CudaFeed) feed, normalization, x, labels, masks);
+    return new StageOp(cuda, batch, precision, (CudaFeed) feed, normalization, x, labels, masks);
   }
 
   @Override
@@ -167,7 +166,6 @@ public final class CudaOps implements OpFactory {
       DeviceBuffer state,
       DeviceBuffer schedule,
       DeviceBuffer clock) {
-    return new UpdateOp(
-        cuda, optimizer, parameters, gradients, state, schedule, clock, lossScale);
+    return new UpdateOp(cuda, optimizer, parameters, gradients, state, schedule, clock, lossScale);
   }
 }

@@ -63,7 +63,9 @@ final class DropoutMasks {
     return new Mask(kept, (float) (1 / (1 - p)));
   }
 
-  /** What draws every mask added, for the step that the run's clock shows; no mask is added then. */
+  /**
+   * What draws every mask added, for the step that the run's clock shows; no mask is added then.
+   */
   Optional<Launch> drawing(Owned owned) {
     complete = true;
     if (layers.isEmpty()) {

@@ -12,8 +12,8 @@ import convtrain.graph.Shape;
 
 /**
  * [N, H, W, C] as stored to [N, C H W] as PyTorch flattens: a transposition, kernels/flatten.cu.
- * With one channel or one pixel both orders are one, and if the plan gives output and input the same
- * memory nothing runs.
+ * With one channel or one pixel both orders are one, and if the plan gives output and input the
+ * same memory nothing runs.
  */
 final class FlattenOp implements Op {
   private static final int TILE = 32;

@@ -3,10 +3,14 @@ package convtrain.backend.cuda.op;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.Launch;
 import convtrain.graph.Precision;
+import convtrain.graph.Shape;
+import java.util.ArrayList;
+import java.util.List;
 
 /**
  * How work is dealt out to threads, see kernels/element.cuh and kernels/rows.cuh. A thread moves 16
- * bytes at a time wherever the sizes are multiples of that; all tensors start on 64-byte boundaries.
+ * bytes at a time wherever the sizes are multiples of that; all tensors start on 64-byte
+ * boundaries.
  */
 final class Grids {
   static final int THREADS = 256;
@@ -32,8 +36,13 @@ final class Grids {
     return (threads + THREADS - 1) / THREADS;
   }
 
-  private static String[] defines(Precision precision, int width) {
-    return new String[] {"PRECISION=" + precision.ordinal(), "WIDTH=" + width};
+  /** What a kernel is compiled with; {@code more} are its own. */
+  static String[] defines(Precision precision, int width, String... more) {
+    List<String> defines = new ArrayList<>();
+    defines.add("PRECISION=" + precision.ordinal());
+    defines.add("WIDTH=" + width);
+    defines.addAll(List.of(more));
+    return defines.toArray(String[]::new);
   }
 
   /**
@@ -55,6 +64,35 @@ final class Grids {
       return cuda.kernels()
           .get(file, function, defines(precision, width))
           .launch(blocks(count()), THREADS, arguments);
+    }
+  }
+
+  /**
+   * Images [N, H, W, C] that are written a row at a time: a block for each row, or several where a
+   * row has more packs than a block has threads.
+   *
+   * @param n images written
+   * @param image their shape
+   * @param width divides their channels
+   */
+  record ImageRows(CudaContext cuda, Precision precision, int n, Shape image, int width) {
+    private static final int WARP = 32;
+
+    static ImageRows of(CudaContext cuda, Precision precision, int n, Shape image) {
+      return new ImageRows(cuda, precision, n, image, Grids.width(precision, image.channels()));
+    }
+
+    /**
+     * @param defines of this kernel, beside precision and width
+     */
+    Launch launch(String file, String function, List<String> defines, Object... arguments) {
+      int rows = Math.multiplyExact(n, image.height());
+      int packs = image.width() * image.channels() / width;
+      int threads = Math.min((packs + WARP - 1) / WARP * WARP, THREADS);
+      int blocksPerRow = (packs + threads - 1) / threads;
+      return cuda.kernels()
+          .get(file, function, defines(precision, width, defines.toArray(String[]::new)))
+          .launch(rows, blocksPerRow, 1, threads, 1, 1, 0, arguments);
     }
   }
 

@@ -35,13 +35,11 @@ final class SumOp implements Op {
 
   @Override
   public void bind(Binding b) {
-    forward =
-        packs.launch(FILE, "sum", addresses(b.x()), b.x().size(), b.y(), packs.count());
+    forward = packs.launch(FILE, "sum", addresses(b.x()), b.x().size(), b.y(), packs.count());
     List<DeviceBuffer> wanted = b.dx().stream().filter(Objects::nonNull).toList();
     if (!wanted.isEmpty()) {
       backward =
-          packs.launch(
-              FILE, "spread", b.dy(), addresses(wanted), wanted.size(), packs.count());
+          packs.launch(FILE, "spread", b.dy(), addresses(wanted), wanted.size(), packs.count());
     }
   }
 
