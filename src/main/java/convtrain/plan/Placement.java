@@ -116,6 +116,15 @@ final class Placement {
         (long) batchSize * precision.elementBytes(), (long) graph.shapeOf(tensor).elements());
   }
 
+  /** Bytes of a layer's output, its gradient and what it keeps for the backward pass. */
+  long bytesOf(Group group) {
+    Storage gradient = gradient(group.output());
+    Storage kept = saved(group);
+    return value(group.output()).bytes()
+        + (gradient == null ? 0 : gradient.bytes())
+        + (kept == null ? 0 : kept.bytes());
+  }
+
   private static int forwardAt(Group group) {
     return 1 + group.position();
   }

@@ -3,6 +3,7 @@ package convtrain.plan;
 import convtrain.backend.Backend;
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.DeviceMemoryException;
 import convtrain.backend.Feed;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
@@ -15,8 +16,10 @@ import convtrain.plan.ArenaPlanner.Storage;
 import convtrain.plan.Plan.Phase;
 import convtrain.plan.Plan.Step;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -70,20 +73,32 @@ public final class PlanCompiler {
   public static Plan compile(Backend backend, ModelGraph graph, RunState state, Options options) {
     PlanCompiler compiler = new PlanCompiler(backend, graph, state, options);
     try {
-      return compiler.compile();
+      compiler.place();
+      return compiler.allocateAndBind();
     } catch (RuntimeException | Error e) {
-      for (int i = compiler.ops.size() - 1; i >= 0; i--) {
-        compiler.ops.get(i).close();
-      }
+      compiler.closeOps();
       throw e;
     }
   }
 
-  private Plan compile() {
+  private void closeOps() {
+    for (int i = ops.size() - 1; i >= 0; i--) {
+      ops.get(i).close();
+    }
+  }
+
+  private void place() {
     makeGroups();
     placement =
         new Placement(graph, groups, options.batchSize(), factory.precision(), options.training());
-    arena = backend.allocate(placement.arenaBytes());
+  }
+
+  private Plan allocateAndBind() {
+    try {
+      arena = backend.allocate(placement.arenaBytes());
+    } catch (DeviceMemoryException e) {
+      throw tooLarge(e);
+    }
     try {
       return assemble();
     } catch (RuntimeException | Error e) {
@@ -227,6 +242,53 @@ public final class PlanCompiler {
     } catch (RuntimeException e) {
       throw cannotMake(head, e);
     }
+  }
+
+  /** Says what the plan needs, where most of it goes, and which batch size would fit. */
+  private PlanException tooLarge(DeviceMemoryException e) {
+    List<Group> largest = new ArrayList<>(groups);
+    largest.sort(Comparator.comparingLong((Group group) -> placement.bytesOf(group)).reversed());
+    StringBuilder layers = new StringBuilder();
+    for (Group group : largest.subList(0, Math.min(3, largest.size()))) {
+      layers.append(layers.isEmpty() ? "" : ", ");
+      layers.append(group.label()).append(' ').append(mebibytes(placement.bytesOf(group)));
+    }
+    int fits = batchSizeWithin(e.freeBytes());
+    return new PlanException(
+        "batch size %d needs %s for activations and workspaces, %s are free on %s; most goes to: %s; %s"
+            .formatted(
+                options.batchSize(),
+                mebibytes(placement.arenaBytes()),
+                mebibytes(e.freeBytes()),
+                backend.name(),
+                layers,
+                fits > 0
+                    ? "train.batch_size=" + fits + " would fit"
+                    : "no batch size fits: use a smaller model or free memory on the device"),
+        e);
+  }
+
+  /** The largest half, quarter, ... of the batch size whose arena fits; 0 if none does. */
+  private int batchSizeWithin(long bytes) {
+    for (int n = options.batchSize() / 2; n > 0; n /= 2) {
+      Options smaller =
+          new Options(
+              n, options.optimizer(), options.normalization(), options.feed(), options.seed());
+      PlanCompiler trial = new PlanCompiler(backend, graph, state, smaller);
+      try {
+        trial.place();
+        if (trial.placement.arenaBytes() <= bytes) {
+          return n;
+        }
+      } finally {
+        trial.closeOps();
+      }
+    }
+    return 0;
+  }
+
+  private static String mebibytes(long bytes) {
+    return String.format(Locale.ROOT, "%,.1f MiB", bytes / (double) (1 << 20));
   }
 
   private PlanException cannotMake(Node head, RuntimeException e) {
