@@ -21,6 +21,7 @@ import static jcuda.jcudnn.JCudnn.cudnnGetVersion;
 import static jcuda.jcudnn.JCudnn.cudnnSetStream;
 
 import convtrain.backend.Owned;
+import convtrain.backend.cuda.natives.CacheFolder;
 import java.util.Locale;
 import jcuda.driver.CUcontext;
 import jcuda.driver.CUdevice;

@@ -15,12 +15,14 @@ import convtrain.graph.DataPlacement;
  */
 public final class CudaFeed implements Feed {
   private static final int FREE_PARTS = 4;
+  private static final long RING_BYTES = 64L << 20;
 
   private final Owned owned = new Owned();
   private final CudaContext context;
   private final int imageBytes;
   private final int batchSize;
   private final DataPlacement placement;
+  private final long ringBytes;
   private final CudaBuffer state;
   private final ResidentSource resident;
   private StreamSource stream;
@@ -34,10 +36,19 @@ public final class CudaFeed implements Feed {
    * @param batchSize samples of a full batch
    */
   public CudaFeed(CudaContext context, int imageBytes, int batchSize, DataPlacement placement) {
+    this(context, imageBytes, batchSize, placement, RING_BYTES);
+  }
+
+  /**
+   * @param ringBytes what the slots of a streaming feed may take, if that is enough for a few
+   */
+  CudaFeed(
+      CudaContext context, int imageBytes, int batchSize, DataPlacement placement, long ringBytes) {
     this.context = context;
     this.imageBytes = imageBytes;
     this.batchSize = batchSize;
     this.placement = placement;
+    this.ringBytes = ringBytes;
     state = owned.add(context.allocate(FeedLayout.BYTES));
     resident = owned.add(new ResidentSource(context, imageBytes));
   }
@@ -100,7 +111,7 @@ public final class CudaFeed implements Feed {
       }
     }
     if (stream == null) {
-      stream = owned.add(new StreamSource(context, imageBytes, batchSize));
+      stream = owned.add(new StreamSource(context, imageBytes, batchSize, ringBytes));
     }
     source = stream;
     return stream.start(samples, order, passCount);

@@ -31,8 +31,8 @@ public final class Kernel {
    * Freezes a launch. The number and the types of the arguments must be those of the kernel: the
    * driver cannot check them.
    *
-   * <p>A one-dimensional launch whose first five arguments after the threads are all {@code int}
-   * would come here too: hand its block count over as a {@code long}.
+   * <p>Arguments come as an array: one by one, the compiler could not tell a launch of one
+   * dimension from this one.
    *
    * @param arguments a {@link CudaBuffer} or null (address 0), Long, Integer, Float or Double
    */
@@ -57,12 +57,13 @@ public final class Kernel {
     int[] geometry = {gridX, gridY, gridZ, blockX, blockY, blockZ, sharedBytes};
     int slots = arguments.length;
     Launch launch = new Launch(name, function, stream, geometry, arguments.clone());
-    Block block = blocks.take(2 * slots * Long.BYTES, launch);
+    Block block = blocks.take((2 * slots + 1) * Long.BYTES, launch);
     for (int i = 0; i < slots; i++) {
       put(block.bytes(), i * Long.BYTES, arguments[i]);
       long valueAddress = block.address() + (long) i * Long.BYTES;
       block.bytes().putLong((slots + i) * Long.BYTES, valueAddress);
     }
+    block.bytes().putLong(2 * slots * Long.BYTES, 0); // ends the list, for who reads that far
     launch.parametersAt(block.address() + (long) slots * Long.BYTES);
     return launch;
   }
@@ -76,9 +77,11 @@ public final class Kernel {
   }
 
   private void put(ByteBuffer block, int at, Object argument) {
+    block.putLong(at, 0);
     if (argument == null) {
-      block.putLong(at, 0);
-    } else if (argument instanceof CudaBuffer buffer) {
+      return;
+    }
+    if (argument instanceof CudaBuffer buffer) {
       block.putLong(at, buffer.address());
     } else if (argument instanceof Long value) {
       block.putLong(at, value);

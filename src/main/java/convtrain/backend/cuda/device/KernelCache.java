@@ -1,5 +1,6 @@
 package convtrain.backend.cuda.device;
 
+import convtrain.backend.cuda.natives.CacheFolder;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.util.Arrays;

@@ -5,6 +5,7 @@ import static jcuda.driver.JCudaDriver.cuModuleLoadData;
 import static jcuda.driver.JCudaDriver.cuModuleUnload;
 
 import convtrain.backend.Owned;
+import convtrain.backend.cuda.natives.CacheFolder;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;

@@ -24,7 +24,6 @@ import jcuda.driver.CUstream;
 final class StreamSource implements BatchSource {
   private static final int MIN_SLOTS = 3;
   private static final int MAX_SLOTS = 16;
-  private static final long RING_BYTES = 64L << 20;
   private static final long ALIGNMENT = 256;
 
   private final Owned owned = new Owned();
@@ -45,12 +44,12 @@ final class StreamSource implements BatchSource {
 
   private int released;
 
-  StreamSource(CudaContext context, int imageBytes, int batchSize) {
+  StreamSource(CudaContext context, int imageBytes, int batchSize, long ringBytes) {
     computeStream = context.stream();
     copyStream = context.copyStream();
     labelsOffset = aligned(Math.multiplyExact((long) batchSize, imageBytes));
     slotBytes = aligned(labelsOffset + (long) batchSize * Integer.BYTES);
-    slots = (int) Math.max(MIN_SLOTS, Math.min(MAX_SLOTS, RING_BYTES / slotBytes));
+    slots = (int) Math.max(MIN_SLOTS, Math.min(MAX_SLOTS, ringBytes / slotBytes));
     deviceSlots = new CUdeviceptr[slots];
     pinnedSlots = new Pointer[slots];
     arrived = new CudaEvent[slots];

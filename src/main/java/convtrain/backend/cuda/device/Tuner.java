@@ -1,6 +1,7 @@
 package convtrain.backend.cuda.device;
 
 import convtrain.backend.Owned;
+import convtrain.backend.cuda.natives.CacheFolder;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.HexFormat;

@@ -1,39 +1,42 @@
-package convtrain.backend.cuda.device;
+package convtrain.backend.cuda.natives;
 
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.util.Map;
 import java.util.Optional;
 
 /**
- * Where compiled kernels and measured choices are kept between runs: {@code $CONVTRAIN_CACHE}, else
- * {@code $XDG_CACHE_HOME/convtrain}, else {@code ~/.cache/convtrain}. Whatever cannot be read or
- * written there is made anew, so nothing here throws.
+ * What is kept between runs: {@code $CONVTRAIN_CACHE}, else {@code $XDG_CACHE_HOME/convtrain}, else
+ * {@code ~/.cache/convtrain}. Whatever cannot be read or written there is made anew, so nothing
+ * here throws.
  */
 public final class CacheFolder {
   private final Path folder;
 
   public CacheFolder(Path folder) {
-    this.folder = folder;
+    this.folder = folder.toAbsolutePath();
   }
 
   /** The user's. */
   public static CacheFolder ofUser() {
-    String own = System.getenv("CONVTRAIN_CACHE");
-    if (own != null && !own.isEmpty()) {
+    return of(System.getenv());
+  }
+
+  static CacheFolder of(Map<String, String> environment) {
+    String own = environment.getOrDefault("CONVTRAIN_CACHE", "");
+    if (!own.isEmpty()) {
       return new CacheFolder(Path.of(own));
     }
-    String shared = System.getenv("XDG_CACHE_HOME");
+    String shared = environment.getOrDefault("XDG_CACHE_HOME", "");
     Path base =
-        shared != null && !shared.isEmpty()
-            ? Path.of(shared)
-            : Path.of(System.getProperty("user.home"), ".cache");
+        shared.isEmpty() ? Path.of(System.getProperty("user.home"), ".cache") : Path.of(shared);
     return new CacheFolder(base.resolve("convtrain"));
   }
 
   /** The content of a file in it, if it is there and can be read. */
-  Optional<byte[]> read(String file) {
+  public Optional<byte[]> read(String file) {
     try {
       return Optional.of(Files.readAllBytes(folder.resolve(file)));
     } catch (IOException e) {
@@ -46,7 +49,7 @@ public final class CacheFolder {
    *
    * @return whether it is there now
    */
-  boolean write(String file, byte[] content) {
+  public boolean write(String file, byte[] content) {
     Path target = folder.resolve(file);
     try {
       Files.createDirectories(target.getParent());
@@ -63,8 +66,8 @@ public final class CacheFolder {
     }
   }
 
-  /** Where a file of it lies, for messages. */
-  Path path(String file) {
+  /** Where a file of it lies. */
+  public Path path(String file) {
     return folder.resolve(file);
   }
 }
