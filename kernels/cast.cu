@@ -2,7 +2,7 @@
 //
 // Both packs * WIDTH elements. Geometry: one thread per pack. Bytes: reads the one, writes the
 // other.
-// Reference: convtrain.backend.cuda.op.CastTest.
+// Reference: convtrain.backend.cuda.HalfRoundingTest.
 #include "element.cuh"
 
 extern "C" __global__ void __launch_bounds__(THREADS) cast_from_float(
