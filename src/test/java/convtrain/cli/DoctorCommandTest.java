@@ -104,6 +104,33 @@ class DoctorCommandTest {
   }
 
   @Test
+  void aDriverTooOldForTheLibrariesAndACudnnOfAnotherVersionAreTold() throws Exception {
+    Path cuda = cuda13(1);
+    FakeCuda.make(cuda, "libcuda.so.1", FakeCuda.DRIVER, "-DGPUS=1", "-DSERVES=12040");
+    FakeCuda.make(cuda, "libcudnn.so.9", FakeCuda.CUDNN, "-DBUILT_FOR=12060");
+    Result result = doctor(Map.of("CONVTRAIN_CUDA_PATH", cuda.toString()));
+    assertThat(result.status).isEqualTo(1);
+    assertThat(result.out)
+        .contains("driver: serves CUDA up to 12.4\n")
+        .contains("the driver serves CUDA 12.4 at most, the libraries found are CUDA 13's; update")
+        .contains("cuDNN was built for CUDA 12, but only CUDA 13's cuBLAS and NVRTC were found");
+  }
+
+  @Test
+  void theLibrariesOfTheCudaThatCudnnWasBuiltForArePreferred() throws Exception {
+    Path cuda = cuda13(1);
+    FakeCuda.make(cuda, "libcublas.so.12", FakeCuda.CUBLAS);
+    FakeCuda.make(cuda, "libnvrtc.so.12", FakeCuda.NVRTC);
+    assertThat(doctor(Map.of("CONVTRAIN_CUDA_PATH", cuda.toString())).out)
+        .contains("libcublas.so.13  ok")
+        .contains("libnvrtc.so.13   ok");
+    FakeCuda.make(cuda, "libcudnn.so.9", FakeCuda.CUDNN, "-DBUILT_FOR=12060");
+    assertThat(doctor(Map.of("CONVTRAIN_CUDA_PATH", cuda.toString())).out)
+        .contains("libcublas.so.12  ok")
+        .contains("libnvrtc.so.12   ok");
+  }
+
+  @Test
   void aLibraryOfAnotherSymbolVersionIsNotLinkedTo() throws Exception {
     Path cuda = cuda13(1);
     FakeCuda.make(temp.resolve("odd"), "libcublas.so.99", FakeCuda.CUBLAS);
@@ -132,7 +159,7 @@ class DoctorCommandTest {
   private Path cuda13(int gpus) throws IOException, InterruptedException {
     assumeTrue(FakeCuda.canBeMade(), "gcc");
     Path folder = temp.resolve("cuda13");
-    FakeCuda.make(folder, "libcuda.so.1", FakeCuda.DRIVER, "-DGPUS=" + gpus);
+    FakeCuda.make(folder, "libcuda.so.1", FakeCuda.DRIVER, "-DGPUS=" + gpus, "-DSERVES=13000");
     FakeCuda.make(folder, "libcudnn.so.9", FakeCuda.CUDNN, "-DBUILT_FOR=13000");
     FakeCuda.make(folder, "libcublas.so.13", FakeCuda.CUBLAS);
     FakeCuda.make(folder, "libnvrtc.so.13", FakeCuda.NVRTC);

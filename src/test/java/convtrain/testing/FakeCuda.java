@@ -14,12 +14,15 @@ import java.util.List;
  * be examined. Made by gcc.
  */
 public final class FakeCuda {
-  /** A driver with {@code GPUS} devices whose memory reads as the numbers from 1000 on. */
+  /**
+   * A driver with {@code GPUS} devices, whose memory reads as the numbers from 1000 on, that serves
+   * the CUDA version {@code SERVES}.
+   */
   public static final String DRIVER =
       """
       #include <string.h>
       int cuInit(int flags) { return GPUS ? 0 : 100; }
-      int cuDriverGetVersion(int *v) { *v = 13000; return 0; }
+      int cuDriverGetVersion(int *v) { *v = SERVES; return 0; }
       int cuDeviceGetCount(int *n) { *n = GPUS; return 0; }
       int cuDeviceGet(int *d, int i) { *d = i; return 0; }
       int cuDeviceGetName(char *s, int n, int d) { strncpy(s, "Fake GPU", n); return 0; }
