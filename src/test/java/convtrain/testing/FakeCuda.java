@@ -94,6 +94,15 @@ public final class FakeCuda {
     }
   }
 
+  /** Makes a driver with some GPUs and all of CUDA 13; returns their folder. */
+  public static Path cuda13(Path folder, int gpus) throws IOException, InterruptedException {
+    make(folder, "libcuda.so.1", DRIVER, "-DGPUS=" + gpus, "-DSERVES=13000");
+    make(folder, "libcudnn.so.9", CUDNN, "-DBUILT_FOR=13000");
+    make(folder, "libcublas.so.13", CUBLAS);
+    make(folder, "libnvrtc.so.13", NVRTC);
+    return folder;
+  }
+
   /**
    * Makes {@code folder/name}, whose symbols have a version of that name as NVIDIA's have.
    *
