@@ -100,7 +100,7 @@ int barrierHost(const char *what, int line, int predicate) {
     barrier.what = what;
     barrier.line = line;
     barrier.holding = 0;
-  } else if (barrier.line != line) {
+  } else if (barrier.line != line || std::strcmp(barrier.what, what) != 0) {
     abandon(LaunchFailed, "waits at " + at(what, line) + " while others wait at " + at(barrier.what, barrier.line));
   }
   barrier.holding += predicate;

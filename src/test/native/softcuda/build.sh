@@ -10,6 +10,18 @@ out=${1:?usage: build.sh OUT_DIR [--sanitize]}
 mkdir -p "$out/objects"
 out=$(cd "$out" && pwd)
 
+# Where it cannot be built that is no failure: a file says why, and the tests that need it are skipped with those words.
+rm -f "$out/unavailable"
+if [ "$(uname -s) $(uname -m)" != 'Linux x86_64' ]; then
+  echo "the software CUDA device runs on Linux x86_64; this is $(uname -s) $(uname -m)" >"$out/unavailable"
+elif ! command -v g++ >/dev/null; then
+  echo 'no C++ compiler: install g++ for the software CUDA device' >"$out/unavailable"
+fi
+if [ -e "$out/unavailable" ]; then
+  echo "build.sh: $(cat "$out/unavailable")" >&2
+  exit 0
+fi
+
 flags='-std=c++17 -g -fPIC -fvisibility=hidden -U_FORTIFY_SOURCE -Wall -Wextra'
 case ${2:-} in
   '') flags="$flags -O2" ;;

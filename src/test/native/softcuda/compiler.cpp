@@ -95,11 +95,16 @@ bool runCompiler(const std::vector<std::string> &arguments, const fs::path &mess
   std::vector<char *> argv;
   for (std::string &word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
+  std::vector<char *> environment;
+  for (char **entry = environ; *entry != nullptr; entry++) environment.push_back(*entry);
+  static char plainMessages[] = "LC_ALL=C";
+  environment.insert(environment.begin(), plainMessages);
+  environment.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 2, messages.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   pid_t child;
-  int failed = posix_spawnp(&child, "g++", &actions, nullptr, argv.data(), environ);
+  int failed = posix_spawnp(&child, "g++", &actions, nullptr, argv.data(), environment.data());
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) die("cannot start g++");
   int status;
