@@ -31,7 +31,7 @@ struct element {
   unsigned short bits;
 };
 
-#ifdef __CUDA_ARCH__
+#ifdef __CUDACC_VER_BUILD__  // NVIDIA's compilers, which know the chip's own instructions
 
 __device__ __forceinline__ float to_float(element value) {
   float result;

@@ -132,9 +132,9 @@ class LossScaleTest {
     Op sgd = update(new OptimizerSpec.Sgd(1.0, 0.5, 0.75, null, null), 1, 3);
     step(sgd, Double.NaN, 0, 0, 0, 0);
     step(sgd, FIRST / 2, 0, 0, 0, 0);
-    assertThat(DeviceFloats.read(parameters)).containsExactly(0.5f, 2, 3, 4, 5);
+    assertThat(DeviceFloats.read(parameters)).containsExactly(0, 2, 3, 4, 5);
     step(sgd, FIRST / 2, 0, 0, 0, 0);
-    assertThat(DeviceFloats.read(parameters)).containsExactly(0.125f, 2, 3, 4, 5);
+    assertThat(DeviceFloats.read(parameters)).containsExactly(-0.75f, 2, 3, 4, 5);
   }
 
   @Test
