@@ -1,5 +1,6 @@
 package convtrain.cli;
 
+import convtrain.backend.BackendException;
 import convtrain.config.ConfigException;
 import convtrain.data.DataException;
 import convtrain.graph.GraphException;
@@ -25,6 +26,7 @@ import picocli.CommandLine.UnmatchedArgumentException;
 final class Failures implements IParameterExceptionHandler, IExecutionExceptionHandler {
   private static final Set<Class<? extends Exception>> WRONG_INPUT =
       Set.of(
+          BackendException.class,
           ConfigException.class,
           DataException.class,
           GraphException.class,

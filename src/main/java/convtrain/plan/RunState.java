@@ -4,6 +4,7 @@ import convtrain.backend.Backend;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.OpFactory;
 import convtrain.backend.ParameterLayout;
+import convtrain.backend.Readback;
 import convtrain.backend.StepClock;
 import convtrain.backend.StepMetrics;
 import convtrain.graph.ModelGraph;
@@ -188,6 +189,11 @@ public final class RunState implements AutoCloseable {
   /** What the loss op has added up since {@link #clearMetrics}. */
   public StepMetrics metrics() {
     return StepMetrics.read(metrics, hostMetrics);
+  }
+
+  /** What reads the metrics while steps run; to be closed before this. */
+  public Readback metricsReadback(Backend backend) {
+    return backend.readback(metrics);
   }
 
   public void clearMetrics() {

@@ -2,13 +2,14 @@ package convtrain.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import convtrain.backend.OpFactory.HostBatch;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.OpFactory.RandomState;
+import convtrain.graph.DataPlacement;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.ParameterSpec;
+import convtrain.testing.ArraySamples;
 import convtrain.testing.DeviceFloats;
 import convtrain.testing.ReferenceNet;
 import java.util.ArrayList;
@@ -54,6 +55,7 @@ final class OpHarness implements AutoCloseable {
   private final Map<Integer, DeviceBuffer> totals = new HashMap<>();
   private final Map<Integer, Op> sums = new HashMap<>();
   private final DeviceBuffer clock;
+  private final Feed feed;
   private final Op stage;
 
   OpHarness(Backend backend, ModelGraph graph, int n, Mode mode) {
@@ -70,6 +72,7 @@ final class OpHarness implements AutoCloseable {
     makeGroups(mode == Mode.TRAINING_FUSED);
     values.put(Node.INPUT, activation(Node.INPUT));
     groups.forEach(group -> values.put(group.output, activation(group.output)));
+    feed = backend.feed(graph.input().elements(), n, DataPlacement.AUTO);
     stage = stage();
     bindAll();
   }
@@ -138,14 +141,11 @@ final class OpHarness implements AutoCloseable {
     int channels = graph.input().channels();
     float[] ones = new float[channels];
     Arrays.fill(ones, 1);
-    HostBatch host =
-        new HostBatch(
-            backend.hostBuffer(n * graph.input().elements()),
-            backend.hostBuffer(n * Integer.BYTES));
+    closers.add(feed::close);
     DeviceBuffer labels = allocate((long) n * Integer.BYTES);
     Op op =
         factory.stage(
-            host,
+            feed,
             new Normalization(graph.input(), new float[channels], ones),
             values.get(Node.INPUT),
             labels);
@@ -227,6 +227,8 @@ final class OpHarness implements AutoCloseable {
   /** The last layer's output [N, C, H, W]. */
   double[] forward(double[] x) {
     perPass.forEach(DeviceFloats::spoil);
+    feed.start(new ArraySamples(new byte[n * graph.input().elements()], new int[n]), new int[n], n);
+    feed.next();
     stage.forward();
     backend.synchronize();
     DeviceFloats.write(DeviceFloats.toDevice(x, graph.input()), values.get(Node.INPUT));
