@@ -3,7 +3,7 @@
 #
 # OUT_DIR gets libcuda.so.1, libnvrtc.so.12, libcudnn.so.9, libcublas.so.12 and device/, the headers that kernels are
 # compiled with. Only what is older than its sources is built again. With --sanitize everything, the kernels too, has
-# AddressSanitizer and UBSan, and OUT_DIR gets softcuda-run, which runs kernels without a JVM.
+# AddressSanitizer and UBSan; OUT_DIR/libasan.so and libstdc++.so are then to be preloaded.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:?usage: build.sh OUT_DIR [--sanitize]}
@@ -80,6 +80,10 @@ library libnvrtc.so.12 libnvrtc.so.12 "$out/libcuda.so.1 -ldl" nvrtc.cpp nvrtc_s
 if [ -e cudnn_handle.cpp ]; then
   library libcudnn.so.9 libcudnn.so.9 "$out/libcuda.so.1" cudnn_*.cpp conv_math.cpp norm_math.cpp operand.cpp
   library libcublas.so.12 libcublas.so.12 "$out/libcuda.so.1" cublas.cpp gemm_math.cpp operand.cpp
+fi
+
+if [ -n "${2:-}" ]; then
+  for name in libasan.so libstdc++.so; do ln -sf "$(readlink -f "$(g++ -print-file-name=$name)")" "$out/$name"; done
 fi
 
 # Kernels compiled with other headers are of no use.

@@ -117,7 +117,6 @@ std::vector<std::string> preprocessing(const KernelSource &source, const fs::pat
   std::vector<std::string> words = {"-x", "c++", "-std=" + source.standard, "-E", "-nostdinc", "-w"};
   words.insert(words.end(), {"-I", (folder / "include").string(), "-iquote", device.string()});
   words.insert(words.end(), {"-include", (device / "core.h").string()});
-  words.push_back("-D__CUDA_ARCH__=" + std::to_string(source.architecture) + "0");
   for (const std::string &define : source.defines) words.push_back("-D" + define);
   words.insert(words.end(), {(folder / source.name).string(), "-o", (folder / "kernel.ii").string()});
   return words;
@@ -132,6 +131,8 @@ std::vector<std::string> compilation(const KernelSource &source, const fs::path 
   if (sanitized) {
     words.insert(words.end(), {"-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"});
   } else {
+    // A wrong index into an array of known size, or a misaligned vector, stops at an illegal instruction.
+    words.insert(words.end(), {"-fsanitize=alignment,bounds", "-fsanitize-undefined-trap-on-error"});
     words.insert(words.end(), {"-nostartfiles", "-nodefaultlibs", "-Wl,--no-undefined"});
   }
   words.insert(words.end(), {(folder / "host.ii").string(), "-o", (folder / "kernel.so").string()});

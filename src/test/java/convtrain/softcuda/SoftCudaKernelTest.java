@@ -116,6 +116,8 @@ class SoftCudaKernelTest {
     "'x[n] = 1', past its end",
     "'x[-1] = 1', before its start",
     "'*(int*)0 = 1', a null pointer",
+    "'__shared__ int s[8]; s[n + threadIdx.x] = 1', an index outside an array",
+    "'*(float2*)(x + 1) = float2{1, 2}', a misaligned access",
     "'if (threadIdx.x < 9) return; __syncthreads()', have returned",
     "'if (threadIdx.x < 9) __syncthreads(); else __syncthreads_count(1)', at __syncthreads",
     "'if (threadIdx.x < 9) __syncwarp(); else __syncthreads()', its threads wait for each other",
