@@ -89,6 +89,9 @@ SOFTCUDA_API int contextError(const char *call);
 SOFTCUDA_API bool isStream(CUstream stream);
 SOFTCUDA_API bool isCapturing(CUstream stream);
 
+/** Whether a stream is being captured in a mode that forbids a call which allocates or waits: breaks the capture then. */
+SOFTCUDA_API bool illegalInCapture(const char *call);
+
 /**
  * Counts a call, and says whether it is to fail by injection: `fail=KIND:N:STATUS` or `fail=NAME:N:STATUS` in the
  * control file makes the Nth call of that kind ("alloc", "launch", "cudnn", "cublas", "nvrtc") or name fail.
