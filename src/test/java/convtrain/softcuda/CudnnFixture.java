@@ -58,7 +58,7 @@ final class CudnnFixture implements AutoCloseable {
   }
 
   private CUdeviceptr freed(CUdeviceptr memory) {
-    ends.push(() -> ok(JCudaDriver.cuMemFree(memory)));
+    ends.push(() -> JCudaDriver.cuMemFree(memory));
     return memory;
   }
 
@@ -125,8 +125,22 @@ final class CudnnFixture implements AutoCloseable {
     return made;
   }
 
+  /** A device copy of 16-bit values. */
+  CUdeviceptr halves(short... values) {
+    return freed(halves(cuda, values));
+  }
+
+  /** The copy reaches the device when the context is waited for, not when the call returns. */
+  static CUdeviceptr halves(DriverFixture cuda, short... values) {
+    CUdeviceptr made = cuda.device((values.length + 1L) / 2);
+    ok(JCudaDriver.cuMemcpyHtoD(made, Pointer.to(values), 2L * values.length));
+    ok(JCudaDriver.cuCtxSynchronize());
+    return made;
+  }
+
   @Override
   public void close() {
+    JCudaDriver.cuCtxSynchronize();
     ends.forEach(Runnable::run);
     JCudnn.cudnnDestroy(handle);
     cuda.close();

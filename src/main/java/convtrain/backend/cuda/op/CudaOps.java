@@ -6,7 +6,6 @@ import convtrain.backend.Feed;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
 import convtrain.backend.ParameterLayout;
-import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.CudaFeed;
 import convtrain.graph.LayerSpec;
@@ -28,19 +27,13 @@ public final class CudaOps implements OpFactory {
   private final int batch;
   private final boolean training;
   private final Precision precision;
-  private final CudaBuffer lossScale;
   private final DropoutMasks masks;
 
-  /**
-   * @param lossScale {@link LossScale#BYTES} that all plans of a run share
-   */
-  public CudaOps(
-      CudaContext cuda, int batch, boolean training, Precision precision, CudaBuffer lossScale) {
+  public CudaOps(CudaContext cuda, int batch, boolean training, Precision precision) {
     this.cuda = cuda;
     this.batch = batch;
     this.training = training;
     this.precision = precision;
-    this.lossScale = LossScale.of(precision, lossScale);
     this.masks = new DropoutMasks(cuda);
   }
 
@@ -160,7 +153,16 @@ public final class CudaOps implements OpFactory {
       DeviceBuffer metrics,
       DeviceBuffer clock) {
     return new CrossEntropyOp(
-        cuda, batch, precision, classes, logits, labels, dLogits, metrics, clock, lossScale);
+        cuda,
+        batch,
+        precision,
+        classes,
+        logits,
+        labels,
+        dLogits,
+        metrics,
+        clock,
+        LossScale.of(precision, clock));
   }
 
   @Override
@@ -184,6 +186,14 @@ public final class CudaOps implements OpFactory {
       DeviceBuffer state,
       DeviceBuffer schedule,
       DeviceBuffer clock) {
-    return new UpdateOp(cuda, optimizer, parameters, gradients, state, schedule, clock, lossScale);
+    return new UpdateOp(
+        cuda,
+        optimizer,
+        parameters,
+        gradients,
+        state,
+        schedule,
+        clock,
+        LossScale.of(precision, clock));
   }
 }
