@@ -108,8 +108,7 @@ class LayerPrecisionTest extends OpTest {
     Op op =
         own(
             layer.spec.accept(
-                factory,
-                new OpFactory.Context(node, List.of(), List.of(true), layouts, null)));
+                factory, new OpFactory.Context(node, List.of(), List.of(true), layouts, null)));
     op.bind(
         new Binding(
             List.of(images(precision, x, layer.in)),
