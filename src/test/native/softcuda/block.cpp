@@ -67,18 +67,13 @@ std::string text(const SoftcudaIndex &index) {
   return "(" + std::to_string(index.x) + ", " + std::to_string(index.y) + ", " + std::to_string(index.z) + ")";
 }
 
-std::string place() {
-  return "kernel " + std::string(block.run->kernel->name) + ", block " + text(*block.run->module->blockIdx) +
-         ", thread " + text(block.threads[block.current].index);
-}
-
 std::string at(const char *what, int line) { return std::string(what) + " (line " + std::to_string(line) + ")"; }
 
 Thread &self() { return block.threads[block.current]; }
 
 /** Ends the block from inside a fiber: its owner takes over and no fiber of the block runs again. */
 [[noreturn]] void abandon(int status, const std::string &message) {
-  block.fault = place() + ": " + message;
+  block.fault = placeInKernel() + ": " + message;
   block.faultStatus = status;
   lastSwitch(block.owner);
   __builtin_unreachable();
@@ -100,7 +95,7 @@ int barrierHost(const char *what, int line, int predicate) {
     barrier.what = what;
     barrier.line = line;
     barrier.holding = 0;
-  } else if (barrier.line != line) {
+  } else if (barrier.line != line || std::strcmp(barrier.what, what) != 0) {
     abandon(LaunchFailed, "waits at " + at(what, line) + " while others wait at " + at(barrier.what, barrier.line));
   }
   barrier.holding += predicate;
@@ -222,7 +217,7 @@ bool runThreads() {
       if (block.faultStatus != 0) return false;
     }
     if (progress) continue;
-    block.fault = place() + ": " + stuck();
+    block.fault = placeInKernel() + ": " + stuck();
     block.faultStatus = LaunchFailed;
     return false;
   }
@@ -311,6 +306,11 @@ void runBlocks(const DynamicShared &shared) {
 
 }  // namespace
 
+std::string placeInKernel() {
+  return "kernel " + std::string(block.run->kernel->name) + ", block " + text(*block.run->module->blockIdx) +
+         ", thread " + text(block.threads[block.current].index);
+}
+
 Order::Order(uint64_t count) : count_(count), start_(draw(count)), step_(1) {
   if (count < 3) return;
   do {
@@ -326,7 +326,7 @@ void runKernel(const KernelRun &run) {
   int status = catchFault([] { runBlocks(shared); }, fault);
   if (status != 0) {
     block.faultStatus = status;
-    block.fault = place() + ": " + fault;
+    block.fault = placeInKernel() + ": " + fault;
   }
   reclaimStacks();
   if (block.faultStatus != 0) throw FaultWithStatus(block.faultStatus, block.fault);

@@ -27,6 +27,9 @@ struct KernelRun {
 /** Runs all blocks; throws FaultWithStatus. Only on the executor thread. */
 void runKernel(const KernelRun &run);
 
+/** "kernel sum, block (0, 0, 0), thread (1, 0, 0)": what runs now, or ran last. */
+std::string placeInKernel();
+
 /** Gives the calling thread a stack for signals and catches faults of kernels on it; once per thread. */
 void useSignalStack();
 

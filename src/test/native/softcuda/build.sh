@@ -3,12 +3,24 @@
 #
 # OUT_DIR gets libcuda.so.1, libnvrtc.so.12, libcudnn.so.9, libcublas.so.12 and device/, the headers that kernels are
 # compiled with. Only what is older than its sources is built again. With --sanitize everything, the kernels too, has
-# AddressSanitizer and UBSan, and OUT_DIR gets softcuda-run, which runs kernels without a JVM.
+# AddressSanitizer and UBSan; OUT_DIR/libasan.so and libstdc++.so are then to be preloaded.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 out=${1:?usage: build.sh OUT_DIR [--sanitize]}
 mkdir -p "$out/objects"
 out=$(cd "$out" && pwd)
+
+# Where it cannot be built that is no failure: a file says why, and the tests that need it are skipped with those words.
+rm -f "$out/unavailable"
+if [ "$(uname -s) $(uname -m)" != 'Linux x86_64' ]; then
+  echo "the software CUDA device runs on Linux x86_64; this is $(uname -s) $(uname -m)" >"$out/unavailable"
+elif ! command -v g++ >/dev/null; then
+  echo 'no C++ compiler: install g++ for the software CUDA device' >"$out/unavailable"
+fi
+if [ -e "$out/unavailable" ]; then
+  echo "build.sh: $(cat "$out/unavailable")" >&2
+  exit 0
+fi
 
 flags='-std=c++17 -g -fPIC -fvisibility=hidden -U_FORTIFY_SOURCE -Wall -Wextra'
 case ${2:-} in
@@ -68,6 +80,10 @@ library libnvrtc.so.12 libnvrtc.so.12 "$out/libcuda.so.1 -ldl" nvrtc.cpp nvrtc_s
 if [ -e cudnn_handle.cpp ]; then
   library libcudnn.so.9 libcudnn.so.9 "$out/libcuda.so.1" cudnn_*.cpp conv_math.cpp norm_math.cpp operand.cpp
   library libcublas.so.12 libcublas.so.12 "$out/libcuda.so.1" cublas.cpp gemm_math.cpp operand.cpp
+fi
+
+if [ -n "${2:-}" ]; then
+  for name in libasan.so libstdc++.so; do ln -sf "$(readlink -f "$(g++ -print-file-name=$name)")" "$out/$name"; done
 fi
 
 # Kernels compiled with other headers are of no use.

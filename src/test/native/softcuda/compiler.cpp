@@ -95,11 +95,16 @@ bool runCompiler(const std::vector<std::string> &arguments, const fs::path &mess
   std::vector<char *> argv;
   for (std::string &word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
+  std::vector<char *> environment;
+  for (char **entry = environ; *entry != nullptr; entry++) environment.push_back(*entry);
+  static char plainMessages[] = "LC_ALL=C";
+  environment.insert(environment.begin(), plainMessages);
+  environment.push_back(nullptr);
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 2, messages.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   pid_t child;
-  int failed = posix_spawnp(&child, "g++", &actions, nullptr, argv.data(), environ);
+  int failed = posix_spawnp(&child, "g++", &actions, nullptr, argv.data(), environment.data());
   posix_spawn_file_actions_destroy(&actions);
   if (failed != 0) die("cannot start g++");
   int status;
@@ -112,7 +117,6 @@ std::vector<std::string> preprocessing(const KernelSource &source, const fs::pat
   std::vector<std::string> words = {"-x", "c++", "-std=" + source.standard, "-E", "-nostdinc", "-w"};
   words.insert(words.end(), {"-I", (folder / "include").string(), "-iquote", device.string()});
   words.insert(words.end(), {"-include", (device / "core.h").string()});
-  words.push_back("-D__CUDA_ARCH__=" + std::to_string(source.architecture) + "0");
   for (const std::string &define : source.defines) words.push_back("-D" + define);
   words.insert(words.end(), {(folder / source.name).string(), "-o", (folder / "kernel.ii").string()});
   return words;
@@ -127,6 +131,8 @@ std::vector<std::string> compilation(const KernelSource &source, const fs::path 
   if (sanitized) {
     words.insert(words.end(), {"-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer"});
   } else {
+    // A wrong index into an array of known size, or a misaligned vector, stops at an illegal instruction.
+    words.insert(words.end(), {"-fsanitize=alignment,bounds", "-fsanitize-undefined-trap-on-error"});
     words.insert(words.end(), {"-nostartfiles", "-nodefaultlibs", "-Wl,--no-undefined"});
   }
   words.insert(words.end(), {(folder / "host.ii").string(), "-o", (folder / "kernel.so").string()});

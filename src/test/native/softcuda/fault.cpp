@@ -27,6 +27,16 @@ volatile int caughtSignal;
 volatile int caughtCode;
 void *volatile caughtAddress;
 
+std::string describe(int signal, int code, const void *address) {
+  if (signal == SIGFPE) return "integer division by zero or overflow";
+  if (signal == SIGILL) return "an index outside an array, or a misaligned access";
+  if (code == SI_KERNEL) return "access to an address that cannot be (from memory that nobody wrote?)";
+  if (reinterpret_cast<Address>(address) < 4096) return "access to address " + hex(address) + ", a null pointer";
+  std::string what = deviceMemory().describe(reinterpret_cast<Address>(address));
+  if (what == "not a device address") what += "; past shared memory, past the thread's stack, or of the host";
+  return "access to address " + hex(address) + ": " + what;
+}
+
 void passOn(int signal, siginfo_t *info, void *context) {
   for (int i = 0; i < signalCount; i++) {
     if (signals[i] != signal) continue;
@@ -46,6 +56,8 @@ void onSignal(int signal, siginfo_t *info, void *context) {
     return;
   }
   armed = false;
+  // AddressSanitizer follows the switches between fibers, and would not follow this jump.
+  if (sanitized) die(placeInKernel() + ": " + describe(signal, info->si_code, info->si_addr));
   caughtSignal = signal;
   caughtCode = info->si_code;
   caughtAddress = info->si_addr;
@@ -64,16 +76,6 @@ void install() {
   }
 }
 
-std::string describe(int signal, int code, const void *address) {
-  if (signal == SIGFPE) return "integer division by zero or overflow";
-  if (signal == SIGILL) return "illegal instruction";
-  if (code == SI_KERNEL) return "access to an address that cannot be (from memory that nobody wrote?)";
-  if (reinterpret_cast<Address>(address) < 4096) return "access to address " + hex(address) + ", a null pointer";
-  std::string what = deviceMemory().describe(reinterpret_cast<Address>(address));
-  if (what == "not a device address") what += "; past shared memory, past the thread's stack, or of the host";
-  return "access to address " + hex(address) + ": " + what;
-}
-
 }  // namespace
 
 void useSignalStack() {
@@ -85,10 +87,6 @@ void useSignalStack() {
 }
 
 int catchFault(void (*code)(), std::string &message) {
-  if (sanitized) {  // AddressSanitizer's own report says more, and ends the process
-    code();
-    return 0;
-  }
   static bool installed = (install(), true);
   static_cast<void>(installed);
   armedThread = pthread_self();
@@ -99,7 +97,8 @@ int catchFault(void (*code)(), std::string &message) {
     return 0;
   }
   message = describe(caughtSignal, caughtCode, caughtAddress);
-  return caughtSignal == SIGSEGV || caughtSignal == SIGBUS ? IllegalAddress : LaunchFailed;
+  if (caughtSignal == SIGILL) return MisalignedAddress;
+  return caughtSignal == SIGFPE ? LaunchFailed : IllegalAddress;
 }
 
 }  // namespace softcuda

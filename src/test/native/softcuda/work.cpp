@@ -121,6 +121,7 @@ void Scheduler::fail(int status) {
 }
 
 const char *Scheduler::pendingCall() const {
+  if (sticky_ != 0) return nullptr;
   const std::pair<ItemPtr, long> *oldest = nullptr;
   for (const auto &[item, entry] : pending_) {
     if (item->work != nullptr && (oldest == nullptr || entry.second < oldest->second)) oldest = &entry;

@@ -43,7 +43,7 @@ class Scheduler {
   int sticky() const { return sticky_; }
   long pending() const { return static_cast<long>(pending_.size()); }
 
-  /** The oldest pending call that does something, or null. */
+  /** The oldest pending call that does something, or null; after an error nothing is pending. */
   const char *pendingCall() const;
 
   /** Forgets work and error: the context is gone. */

@@ -3,6 +3,7 @@
 //
 // Shared variables are the module's only uninitialised statics: one block runs at a time, and the driver fills them with
 // 0xFF bytes before each. Words that the source scanner needs are spelled softcuda_..._ here and resolved by it.
+// __CUDA_ARCH__ stays undefined: behind it kernels keep what only PTX can say.
 #pragma once
 
 #include "abi.h"
