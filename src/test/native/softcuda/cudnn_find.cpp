@@ -67,6 +67,13 @@ std::vector<AlgorithmResult> ranked(const Problem &problem, Direction direction)
   return supported;
 }
 
+/** Even a failing call says that it found nothing: JCudnn copies this many results in any case. */
+void clear(int *returned) {
+  if (returned != nullptr) {
+    *returned = 0;
+  }
+}
+
 void requireRoom(int requested, const int *returned, const AlgorithmResult *results) {
   require(requested > 0 && returned != nullptr && results != nullptr, CUDNN_STATUS_BAD_PARAM, "no room for results");
 }
@@ -78,6 +85,7 @@ void report(const std::vector<AlgorithmResult> &found, int requested, int *retur
 
 int find(const char *call, CudnnHandle *handle, const Arguments &arguments, const void *input1, const void *input2,
          void *output, int requested, int *returned, AlgorithmResult *results, void *workspace, size_t workspaceBytes) {
+  clear(returned);
   return entry(call, [&] {
     CudnnHandle &checked = liveHandleOutsideCapture(handle, call);
     Problem problem = problemOf(arguments, call);
@@ -113,6 +121,7 @@ int find(const char *call, CudnnHandle *handle, const Arguments &arguments, cons
 /** The heuristic's answer: the same order, no times. */
 int guess(const char *call, CudnnHandle *handle, const Arguments &arguments, int requested, int *returned,
           AlgorithmResult *results) {
+  clear(returned);
   return entry(call, [&] {
     liveHandle(handle, call);
     Problem problem = problemOf(arguments, call);

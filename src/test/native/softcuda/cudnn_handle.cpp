@@ -25,6 +25,7 @@ CudnnHandle &liveHandleOutsideCapture(CudnnHandle *handle, const char *call) {
   CudnnHandle &checked = liveHandle(handle, call);
   if (isCapturing(checked.stream)) {
     violation(std::string(call) + ": called while its stream is being captured, though it waits for it");
+    synchronize(checked.stream);  // which breaks the capture, as the real call does
     throw Refusal{CUDNN_STATUS_EXECUTION_FAILED_CUDART, "stream is being captured"};
   }
   return checked;

@@ -1,6 +1,7 @@
 // Batch normalisation: training, inference, backward, and the Ex forms without a fused activation.
 //
-// The per-activation mode is not there. Fused forms exist in cuDNN for half precision alone, so they
+// The per-activation mode is not there, nor are bf16 activations, which cuDNN does not promise in all
+// three passes. Fused forms exist in cuDNN for half precision alone, so they
 // answer NOT_SUPPORTED, as it does of fp32. The Ex forms' reserve space carries a mark from the
 // forward pass to the backward pass of the same x; their workspace is filled with NaN.
 #include "cudnn_api.h"
@@ -37,6 +38,12 @@ void requireUnfused(int ops) {
   require(ops >= CUDNN_BATCHNORM_OPS_BN && ops <= CUDNN_BATCHNORM_OPS_BN_ADD_ACTIVATION, CUDNN_STATUS_BAD_PARAM,
           "ops " + std::to_string(ops));
   require(ops == CUDNN_BATCHNORM_OPS_BN, CUDNN_STATUS_NOT_SUPPORTED, "the software device fuses no activation");
+}
+
+View4 imageView(const TensorDescriptor *descriptor, const char *what, const char *call) {
+  View4 result = operandView(descriptor, what, call);
+  require(result.type != Element::BF16, CUDNN_STATUS_NOT_SUPPORTED, std::string(what) + " is bf16");
+  return result;
 }
 
 void requireParameters(const View4 &parameters, const View4 &x) {
@@ -86,8 +93,8 @@ struct Training {
 void train(const Training &t, const Extra &extra) {
   CudnnHandle &checked = liveHandle(t.handle, t.call);
   requireSpatial(t.mode);
-  View4 xView = operandView(t.xDesc, "x", t.call);
-  View4 yView = operandView(t.yDesc, "y", t.call);
+  View4 xView = imageView(t.xDesc, "x", t.call);
+  View4 yView = imageView(t.yDesc, "y", t.call);
   View4 parameterView = operandView(t.parameterDesc, "parameters", t.call);
   requireSameType(xView, yView, "x and y");
   require(xView.sameDims(yView), CUDNN_STATUS_BAD_PARAM, "x and y differ in dimensions");
@@ -145,9 +152,9 @@ struct Backward {
 void backward(const Backward &b, const Extra &extra) {
   CudnnHandle &checked = liveHandle(b.handle, b.call);
   requireSpatial(b.mode);
-  View4 xView = operandView(b.xDesc, "x", b.call);
-  View4 dyView = operandView(b.dyDesc, "dy", b.call);
-  View4 dxView = operandView(b.dxDesc, "dx", b.call);
+  View4 xView = imageView(b.xDesc, "x", b.call);
+  View4 dyView = imageView(b.dyDesc, "dy", b.call);
+  View4 dxView = imageView(b.dxDesc, "dx", b.call);
   View4 parameterView = operandView(b.parameterDesc, "parameters", b.call);
   requireSameType(xView, dyView, "x and dy");
   requireSameType(xView, dxView, "x and dx");
@@ -258,8 +265,8 @@ CUDNN_ENTRY int cudnnBatchNormalizationForwardInference(CudnnHandle *handle, int
   return entry(call, [&] {
     CudnnHandle &checked = liveHandle(handle, call);
     requireSpatial(mode);
-    View4 xView = operandView(xDesc, "x", call);
-    View4 yView = operandView(yDesc, "y", call);
+    View4 xView = imageView(xDesc, "x", call);
+    View4 yView = imageView(yDesc, "y", call);
     View4 parameterView = operandView(parameterDesc, "parameters", call);
     requireSameType(xView, yView, "x and y");
     require(xView.sameDims(yView), CUDNN_STATUS_BAD_PARAM, "x and y differ in dimensions");
