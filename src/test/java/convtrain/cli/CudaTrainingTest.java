@@ -81,8 +81,7 @@ class CudaTrainingTest {
   private static void assertAsTheFirst(Map<String, SafeTensors.Tensor> found) {
     assertThat(found.keySet()).isEqualTo(first.keySet());
     found.forEach(
-        (name, tensor) ->
-            assertThat(tensor.values()).as(name).isEqualTo(first.get(name).values()));
+        (name, tensor) -> assertThat(tensor.values()).as(name).isEqualTo(first.get(name).values()));
   }
 
   @Test

@@ -14,12 +14,15 @@ import java.util.List;
  * be examined. Made by gcc.
  */
 public final class FakeCuda {
-  /** A driver with {@code GPUS} devices whose memory reads as the numbers from 1000 on. */
+  /**
+   * A driver with {@code GPUS} devices, whose memory reads as the numbers from 1000 on, that serves
+   * the CUDA version {@code SERVES}.
+   */
   public static final String DRIVER =
       """
       #include <string.h>
       int cuInit(int flags) { return GPUS ? 0 : 100; }
-      int cuDriverGetVersion(int *v) { *v = 13000; return 0; }
+      int cuDriverGetVersion(int *v) { *v = SERVES; return 0; }
       int cuDeviceGetCount(int *n) { *n = GPUS; return 0; }
       int cuDeviceGet(int *d, int i) { *d = i; return 0; }
       int cuDeviceGetName(char *s, int n, int d) { strncpy(s, "Fake GPU", n); return 0; }
@@ -89,6 +92,15 @@ public final class FakeCuda {
     } catch (IOException | InterruptedException e) {
       return false;
     }
+  }
+
+  /** Makes a driver with some GPUs and all of CUDA 13; returns their folder. */
+  public static Path cuda13(Path folder, int gpus) throws IOException, InterruptedException {
+    make(folder, "libcuda.so.1", DRIVER, "-DGPUS=" + gpus, "-DSERVES=13000");
+    make(folder, "libcudnn.so.9", CUDNN, "-DBUILT_FOR=13000");
+    make(folder, "libcublas.so.13", CUBLAS);
+    make(folder, "libnvrtc.so.13", NVRTC);
+    return folder;
   }
 
   /**

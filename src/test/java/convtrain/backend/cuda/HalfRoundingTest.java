@@ -61,7 +61,9 @@ class HalfRoundingTest {
     return read;
   }
 
-  /** Every number that the precision holds, with its bits; the larger of two zeros stands for both. */
+  /**
+   * Every number that the precision holds, with its bits; the larger of two zeros stands for both.
+   */
   private static TreeMap<Double, Integer> finiteElements(Precision precision, float[] decoded) {
     TreeMap<Double, Integer> elements = new TreeMap<>();
     for (int bits = 0; bits < PATTERNS; bits++) {

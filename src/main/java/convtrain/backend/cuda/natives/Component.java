@@ -13,6 +13,12 @@ enum Component {
       "jcuda.jcublas.JCublas2"),
   NVRTC("NVRTC", List.of("libnvrtc.so.12", "libnvrtc.so.13"), "JNvrtc", "jcuda.nvrtc.JNvrtc");
 
+  /** The major version of CUDA that JCuda is linked to. */
+  static final int FIRST_MAJOR = 12;
+
+  /** The last major version that there are names for. */
+  static final int LAST_MAJOR = 13;
+
   private final String title;
   private final List<String> names;
   private final String nativeName;
@@ -49,10 +55,4 @@ enum Component {
   String javaClass() {
     return javaClass;
   }
-
-  /** Of the majors that there are names for, the one that JCuda is linked to. */
-  static final int FIRST_MAJOR = 12;
-
-  /** The last major that there are names for. */
-  static final int LAST_MAJOR = 13;
 }

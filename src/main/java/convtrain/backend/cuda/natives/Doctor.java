@@ -112,7 +112,7 @@ public final class Doctor {
       cuda = Remedies.version(version);
       int major = libraries.cudaMajor();
       if (libraries.locate(Component.CUBLAS).isPresent() && version / 1000 < major) {
-        problems.add(Remedies.driverTooOld(version, major));
+        note("driver serves CUDA " + major, Outcome.failed, Remedies.driverTooOld(version, major));
       }
     }
     if (serves || Driver.kernelModule().isPresent()) {

@@ -70,7 +70,7 @@ final class LibraryLoader {
     for (ElfFile.Text needed : ElfFile.read(library.file()).needed()) {
       String name = needed.value();
       if (OURS.matcher(name).matches() && parts.stream().noneMatch(p -> p.name().equals(name))) {
-        Optional<Found> found = beside(library, name).or(() -> search.find(name));
+        Optional<Found> found = neededBy(library, name);
         if (found.isPresent()) {
           collect(found.get(), parts);
         }
@@ -102,6 +102,12 @@ final class LibraryLoader {
     return opened;
   }
 
+  private Optional<Found> neededBy(Found library, String name) {
+    return name.equals(Component.DRIVER.linkedName())
+        ? search.findDriver(name)
+        : beside(library, name).or(() -> search.find(name));
+  }
+
   /** The library of that name in the folder of another, or where that folder's entry links to. */
   static Optional<Found> beside(Found library, String name) {
     Path folder = library.file().toAbsolutePath().getParent();
@@ -127,14 +133,14 @@ final class LibraryLoader {
    */
   record Part(String name, Optional<Found> found) {}
 
-  /** The libraries without which a found one cannot work, as far as its file tells. */
+  /** What a library cannot work without as far as its file tells, but for the driver. */
   List<Part> madeOf(Found library) {
     List<Part> made = new ArrayList<>();
     try {
       for (ElfFile.Text needed : ElfFile.read(library.file()).needed()) {
         String name = needed.value();
-        if (OURS.matcher(name).matches()) {
-          made.add(new Part(name, beside(library, name).or(() -> search.find(name))));
+        if (OURS.matcher(name).matches() && !name.equals(Component.DRIVER.linkedName())) {
+          made.add(new Part(name, neededBy(library, name)));
         }
       }
       if (isSplitCudnn(library)) {

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Stream;
 
@@ -66,10 +67,15 @@ final class PythonFolders {
   }
 
   private static List<Path> ask(Map<String, String> environment) {
-    if (environment.getOrDefault("PATH", "").isEmpty()) {
+    Optional<Path> program =
+        Stream.of(environment.getOrDefault("PATH", "").split(":"))
+            .map(folder -> Path.of(folder, "python3"))
+            .filter(file -> file.isAbsolute() && Files.isExecutable(file))
+            .findFirst();
+    if (program.isEmpty()) {
       return List.of();
     }
-    ProcessBuilder builder = new ProcessBuilder("python3", "-c", ASK);
+    ProcessBuilder builder = new ProcessBuilder(program.get().toString(), "-c", ASK);
     builder.environment().clear();
     builder.environment().putAll(environment);
     builder.redirectError(ProcessBuilder.Redirect.DISCARD);
@@ -78,6 +84,9 @@ final class PythonFolders {
       python.getOutputStream().close();
       if (!python.waitFor(PATIENCE_SECONDS, TimeUnit.SECONDS)) {
         python.destroyForcibly();
+        return List.of();
+      }
+      if (python.exitValue() != 0) {
         return List.of();
       }
       String said = new String(python.getInputStream().readAllBytes(), StandardCharsets.UTF_8);

@@ -86,20 +86,15 @@ public final class Redist {
   }
 
   private static void unpack(ZipFile zip, List<ZipEntry> entries, Path folder) throws IOException {
-    Path unfinished = cachePath(folder);
+    Path unfinished = unfinished(folder);
     // What a process that was killed left there.
     delete(unfinished);
     Files.createDirectories(unfinished);
-    long free = Files.getFileStore(unfinished).getUsableSpace();
-    long wanted = Math.addExact(bytes(entries), SPARE_BYTES);
-    if (free < wanted) {
-      delete(unfinished);
-      throw new BackendException(
-          "unpacking takes %s in %s, where %s are free; free some, or set CONVTRAIN_CACHE to a folder"
-                  .formatted(gigabytes(wanted), folder, gigabytes(free))
-              + " on another disk");
-    }
     try {
+      expectSpace(
+          Math.addExact(bytes(entries), SPARE_BYTES),
+          Files.getFileStore(unfinished).getUsableSpace(),
+          folder);
       for (ZipEntry entry : entries) {
         copy(zip, entry, unfinished.resolve(fileName(entry)));
       }
@@ -109,8 +104,17 @@ public final class Redist {
     }
   }
 
+  static void expectSpace(long wantedBytes, long freeBytes, Path folder) {
+    if (freeBytes < wantedBytes) {
+      throw new BackendException(
+          "unpacking takes %s in %s, where %s are free; free some, or set CONVTRAIN_CACHE to a folder"
+                  .formatted(gigabytes(wantedBytes), folder, gigabytes(freeBytes))
+              + " on another disk");
+    }
+  }
+
   /** Beside the folder's parent, so that the search never sees it. */
-  private static Path cachePath(Path folder) {
+  private static Path unfinished(Path folder) {
     Path parent = folder.getParent();
     return parent.resolveSibling(parent.getFileName() + ".unfinished");
   }

@@ -18,8 +18,7 @@ import java.util.List;
 /**
  * Convolution with its bias: x [N, H, W, C], w [K, R, S, C/groups], y [N, hOut, wOut, K].
  *
- * <p>cuDNN's algorithms compete, direction by direction, with cuBLAS where there is but one tap and
- * with a kernel of ours where there is but one channel; what measures fastest on this layer's own
+ * <p>Of the {@link ConvWays}, direction by direction, what measures fastest on this layer's own
  * memory runs.
  *
  * <p>Saved memory: x with its padding if that is uneven, which cuDNN cannot do; the weights in the
@@ -33,9 +32,7 @@ final class ConvOp implements Op {
   private final Frame frame;
   private final boolean hasBias;
   private final Bias biasGradient;
-  private final List<ConvWay> forwardWays = new ArrayList<>();
-  private final List<ConvWay> filterWays = new ArrayList<>();
-  private final List<ConvWay> dataWays = new ArrayList<>();
+  private final ConvWays ways;
   private final List<Runnable> forward = new ArrayList<>();
   private final List<Runnable> backward = new ArrayList<>();
   private final List<String> chosen = new ArrayList<>();
@@ -60,47 +57,26 @@ final class ConvOp implements Op {
           training && hasBias
               ? owned.add(new Bias(cuda, precision, geometry.pixels(), geometry.k()))
               : null;
-      addWays(training, data);
-    } catch (RuntimeException e) {
+      ways = owned.add(new ConvWays(cuda, geometry, training, data));
+    } catch (RuntimeException | Error e) {
       owned.close();
       throw e;
     }
   }
 
-  private void addWays(boolean training, boolean data) {
-    CudnnConvolution cudnn = owned.add(new CudnnConvolution(cuda, geometry));
-    forwardWays.addAll(cudnn.forward());
-    if (training) {
-      filterWays.addAll(cudnn.backwardFilter());
-    }
-    if (data) {
-      dataWays.addAll(cudnn.backwardData());
-    }
-    if (PixelwiseConvolution.applies(geometry)) {
-      PixelwiseConvolution cublas = new PixelwiseConvolution(cuda, geometry);
-      forwardWays.add(cublas.forward());
-      filterWays.add(cublas.backwardFilter());
-      dataWays.add(cublas.backwardData());
-    }
-    if (OneChannelConvolution.applies(geometry)) {
-      OneChannelConvolution ours = owned.add(new OneChannelConvolution(cuda, geometry));
-      forwardWays.add(ours.forward());
-      filterWays.add(ours.backwardFilter());
-    }
-  }
-
   @Override
   public Needs needs() {
-    long scratch = Math.max(largest(forwardWays), largest(filterWays));
+    long scratch = Math.max(largest(ways.forward()), largest(ways.backwardFilter()));
     if (biasGradient != null) {
       scratch = Math.max(scratch, biasGradient.gradientScratchBytes());
     }
     return new Needs(
-        framedBytes() + narrowBytes(), Math.max(scratch, framedBytes() + largest(dataWays)));
+        framedBytes() + narrowBytes(),
+        Math.max(scratch, framedBytes() + largest(ways.backwardData())));
   }
 
-  private static long largest(List<ConvWay> ways) {
-    return ways.stream().mapToLong(ConvWay::scratchBytes).max().orElse(0);
+  private static long largest(List<ConvWay> possible) {
+    return possible.stream().mapToLong(ConvWay::scratchBytes).max().orElse(0);
   }
 
   private long framedBytes() {
@@ -136,7 +112,7 @@ final class ConvOp implements Op {
     CudaBuffer bias = CudaBuffer.of(b.parameters().get("bias"));
     CudaBuffer y = CudaBuffer.of(b.y());
     ConvMemory memory = new ConvMemory(x, y, null, null, weight, factors, null, bias, scratch);
-    forward.add(fastest("forward", forwardWays, memory));
+    forward.add(fastest("forward", ways.forward(), memory));
     if (b.dy() != null) {
       bindBackward(b, x, weight, factors);
     }
@@ -151,28 +127,28 @@ final class ConvOp implements Op {
     }
     CudaBuffer dWeight = CudaBuffer.of(b.gradients().get("weight"));
     ConvMemory filter = new ConvMemory(x, null, null, dy, weight, factors, dWeight, null, scratch);
-    backward.add(fastest("backward filter", filterWays, filter));
+    backward.add(fastest("backward filter", ways.backwardFilter(), filter));
     if (b.dx().get(0) == null) {
       return;
     }
     CudaBuffer dx = CudaBuffer.of(b.dx().get(0));
     CudaBuffer computed = frame == null ? dx : scratch.slice(0, geometry.xBytes());
-    long rest = largest(dataWays);
+    long rest = largest(ways.backwardData());
     CudaBuffer workspace = rest == 0 ? null : scratch.slice(framedBytes(), rest);
     ConvMemory data =
         new ConvMemory(null, null, computed, dy, weight, factors, null, null, workspace);
-    backward.add(fastest("backward data", dataWays, data));
+    backward.add(fastest("backward data", ways.backwardData(), data));
     if (frame != null) {
       backward.add(frame.cut(computed, dx)::enqueue);
     }
   }
 
   /** Runs each way once, so that those which the library lists but refuses drop out. */
-  private Runnable fastest(String direction, List<ConvWay> ways, ConvMemory memory) {
+  private Runnable fastest(String direction, List<ConvWay> possible, ConvMemory memory) {
     List<String> names = new ArrayList<>();
     List<Runnable> candidates = new ArrayList<>();
     CudaException refused = null;
-    for (ConvWay way : ways) {
+    for (ConvWay way : possible) {
       Runnable candidate = way.bind().apply(memory);
       try {
         candidate.run();

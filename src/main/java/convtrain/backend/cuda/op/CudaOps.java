@@ -64,7 +64,25 @@ public final class CudaOps implements OpFactory {
 
   @Override
   public Op batchNorm2d(LayerSpec.BatchNorm2d spec, Context context) {
-    return new BatchNormOp(cuda, batch, training, precision, spec, context, masks);
+    Op ours = new BatchNormOp(cuda, batch, training, precision, spec, context, masks);
+    if (!context.fused().isEmpty() || !CudnnBatchNorm.applies(precision)) {
+      return ours;
+    }
+    try {
+      Op cudnn = new CudnnBatchNorm(cuda, batch, training, precision, spec, context);
+      String key =
+          "%s %s %s n%d %s"
+              .formatted(
+                  spec.type(),
+                  training ? "training" : "evaluation",
+                  precision.word(),
+                  batch,
+                  context.node().out());
+      return new FasterBatchNorm(cuda, key, List.of(ours, cudnn));
+    } catch (RuntimeException | Error e) {
+      ours.close();
+      throw e;
+    }
   }
 
   @Override

@@ -14,8 +14,7 @@ import convtrain.backend.cuda.device.Status;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.Precision;
 import convtrain.graph.Shape;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
+import java.util.Arrays;
 import jcuda.Pointer;
 import jcuda.jcudnn.cudnnBatchNormMode;
 
@@ -80,7 +79,7 @@ final class CudnnBatchNorm implements Op {
       perChannel = owned.add(CudnnTensor.perChannel(images));
       ones = affine ? null : owned.add(filled(channels));
       zeros = affine ? null : owned.add(cuda.allocate(vectorBytes));
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       owned.close();
       throw e;
     }
@@ -92,19 +91,9 @@ final class CudnnBatchNorm implements Op {
   }
 
   private CudaBuffer filled(int channels) {
-    ByteBuffer bytes =
-        ByteBuffer.allocateDirect(channels * Float.BYTES).order(ByteOrder.nativeOrder());
-    for (int c = 0; c < channels; c++) {
-      bytes.putFloat(c * Float.BYTES, 1);
-    }
-    CudaBuffer made = cuda.allocate(vectorBytes);
-    try {
-      made.write(0, bytes);
-      return made;
-    } catch (RuntimeException e) {
-      made.close();
-      throw e;
-    }
+    float[] values = new float[channels];
+    Arrays.fill(values, 1);
+    return Upload.floats(cuda, values);
   }
 
   @Override

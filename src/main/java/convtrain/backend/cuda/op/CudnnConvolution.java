@@ -76,7 +76,7 @@ final class CudnnConvolution implements AutoCloseable {
       w =
           owned.add(
               new CudnnFilter(g.precision(), g.k(), perGroup, g.kernel().h(), g.kernel().w()));
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       owned.close();
       throw e;
     }

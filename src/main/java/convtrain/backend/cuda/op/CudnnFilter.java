@@ -24,7 +24,7 @@ final class CudnnFilter implements AutoCloseable {
       Status.cudnn(
           "cudnnSetFilter4dDescriptor",
           cudnnSetFilter4dDescriptor(handle, type, format, k, c, r, s));
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       close();
       throw e;
     }

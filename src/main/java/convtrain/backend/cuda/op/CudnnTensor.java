@@ -40,7 +40,7 @@ final class CudnnTensor implements AutoCloseable {
     try {
       Status.cudnn(call, status);
       return this;
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       close();
       throw e;
     }

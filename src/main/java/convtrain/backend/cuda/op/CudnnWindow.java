@@ -36,7 +36,7 @@ final class CudnnWindow implements AutoCloseable {
       Status.cudnn(
           "cudnnSetConvolutionGroupCount", cudnnSetConvolutionGroupCount(handle, g.groups()));
       Status.cudnn("cudnnSetConvolutionMathType", cudnnSetConvolutionMathType(handle, mathType));
-    } catch (RuntimeException e) {
+    } catch (RuntimeException | Error e) {
       close();
       throw e;
     }

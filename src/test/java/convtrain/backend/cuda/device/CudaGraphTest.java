@@ -59,15 +59,4 @@ class CudaGraphTest extends DeviceTest {
       assertThat(floats(x)).containsOnly(3);
     }
   }
-
-  @Test
-  void waitingWhileCapturingIsAnError() {
-    try (CudaBuffer x = context().allocate(N * Float.BYTES)) {
-      assertThatThrownBy(() -> CudaGraph.capture(context().stream(), context()::synchronize))
-          .isInstanceOf(CudaException.class)
-          .hasMessageContaining("cuStreamSynchronize: CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED");
-      enqueue(step(x));
-      assertThat(floats(x)).containsOnly(3);
-    }
-  }
 }
