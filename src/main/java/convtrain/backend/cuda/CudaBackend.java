@@ -16,7 +16,6 @@ import convtrain.backend.cuda.device.CudaReadback;
 import convtrain.backend.cuda.natives.CacheFolder;
 import convtrain.backend.cuda.natives.NativeLibraries;
 import convtrain.backend.cuda.op.CudaOps;
-import convtrain.backend.cuda.op.LossScale;
 import convtrain.graph.DataPlacement;
 import convtrain.graph.Precision;
 import java.nio.ByteBuffer;
@@ -61,14 +60,12 @@ public final class CudaBackend implements Backend {
   private final Owned owned = new Owned();
   private final Options options;
   private final CudaContext context;
-  private final CudaBuffer lossScale;
 
   CudaBackend(Options options, CacheFolder cache) {
     this.options = options;
     context = owned.add(new CudaContext(options.deterministic(), cache));
     try {
       checkPrecision();
-      lossScale = owned.add(context.allocate(LossScale.BYTES));
     } catch (RuntimeException e) {
       owned.close();
       throw e;
@@ -117,7 +114,7 @@ public final class CudaBackend implements Backend {
 
   @Override
   public OpFactory ops(int batchSize, boolean training) {
-    return new CudaOps(context, batchSize, training, options.precision(), lossScale);
+    return new CudaOps(context, batchSize, training, options.precision());
   }
 
   @Override

@@ -4,9 +4,9 @@ import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_FROM;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_TO;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
-import convtrain.backend.cpu.dnnl.Owned;
 import convtrain.graph.Shape;
 import java.util.ArrayList;
 import java.util.List;
