@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import convtrain.softcuda.SoftCuda;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -18,18 +17,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** A device that fails: each time one clear error, nothing left behind, and the CPU still there. */
 class CudaFailureTest {
-  private static final String RUN =
-      """
-      {"name": "tiny", "data": {"dataset": "mnist", "dir": "%s"},
-       "model": {"input": [1, 28, 28], "layers": [
-         {"type": "conv2d", "out_channels": 4, "kernel_size": 3, "stride": 2, "bias": false},
-         {"type": "batch_norm2d"}, {"type": "relu"}, {"type": "dropout", "p": 0.1},
-         {"type": "max_pool2d", "kernel_size": 2},
-         {"type": "conv2d", "out_channels": 4, "kernel_size": 3},
-         {"type": "flatten"}, {"type": "linear", "out_features": 10}]},
-       "train": {"epochs": 1, "batch_size": 8}}
-      """;
-
   @TempDir private static Path temp;
   private static Path config;
   private static int runs;
@@ -38,7 +25,7 @@ class CudaFailureTest {
   static void prepare() throws IOException {
     SoftCuda.assumeAvailable();
     Path data = MnistSample.folder(temp.resolve("data"), 20, 10);
-    config = Files.writeString(temp.resolve("tiny.json"), RUN.formatted(data));
+    config = TinyRun.write(temp.resolve("tiny.json"), data);
     SoftCuda.control();
     Cli whole = train("--backend=cuda");
     assertThat(whole.exitCode()).as(whole.err()).isZero();
