@@ -13,6 +13,18 @@ public final class Owned implements AutoCloseable {
     return resource;
   }
 
+  /**
+   * Closes a resource after a failure, which stays the one that is told: what fails now is added to
+   * it. After the first error of a device its every call fails.
+   */
+  public static void closeAfter(Throwable failure, AutoCloseable resource) {
+    try {
+      resource.close();
+    } catch (Exception e) {
+      failure.addSuppressed(e);
+    }
+  }
+
   @Override
   public void close() {
     IllegalStateException failure = null;

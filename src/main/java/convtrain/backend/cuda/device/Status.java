@@ -75,7 +75,7 @@ public final class Status {
     String[] text = {""};
     JCudaDriver.cuGetErrorName(status, name);
     JCudaDriver.cuGetErrorString(status, text);
-    return failure(call, name[0], text[0], status);
+    return failure(call, name[0] == null ? "error " + status : name[0], text[0], status);
   }
 
   /** cuDNN 9 numbers its errors anew, so the library itself is asked for their names. */

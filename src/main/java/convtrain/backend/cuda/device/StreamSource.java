@@ -68,7 +68,7 @@ final class StreamSource implements BatchSource {
       owned.add(context::synchronize); // copies of a pass given up still read pinned memory
       loader = owned.add(new Loader(loaded, batchSize));
     } catch (RuntimeException | Error e) {
-      owned.close();
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }

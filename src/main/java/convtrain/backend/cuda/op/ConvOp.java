@@ -59,7 +59,7 @@ final class ConvOp implements Op {
               : null;
       ways = owned.add(new ConvWays(cuda, geometry, training, data));
     } catch (RuntimeException | Error e) {
-      owned.close();
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }

@@ -77,7 +77,7 @@ final class CudnnConvolution implements AutoCloseable {
           owned.add(
               new CudnnFilter(g.precision(), g.k(), perGroup, g.kernel().h(), g.kernel().w()));
     } catch (RuntimeException | Error e) {
-      owned.close();
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }
