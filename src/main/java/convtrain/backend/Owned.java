@@ -3,7 +3,10 @@ package convtrain.backend;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
-/** Native resources in the order they were made; closes them in reverse, and only once. */
+/**
+ * Native resources in the order they were made; closes them in reverse, all and only once, and then
+ * throws the first failure.
+ */
 public final class Owned implements AutoCloseable {
   private final Deque<AutoCloseable> resources = new ArrayDeque<>();
 
@@ -27,13 +30,16 @@ public final class Owned implements AutoCloseable {
 
   @Override
   public void close() {
-    IllegalStateException failure = null;
+    RuntimeException failure = null;
     while (!resources.isEmpty()) {
       try {
         resources.pop().close();
       } catch (Exception e) {
         if (failure == null) {
-          failure = new IllegalStateException("releasing a native resource failed", e);
+          failure =
+              e instanceof RuntimeException unchecked
+                  ? unchecked
+                  : new IllegalStateException("releasing a native resource failed", e);
         } else {
           failure.addSuppressed(e);
         }

@@ -7,7 +7,17 @@ import java.util.List;
 
 /** The choice among ways that compute the same: the tuner's, of those that run at all. */
 final class Fastest {
+  /** {@code CUDNN_STATUS_NOT_SUPPORTED} of cuDNN 9, and its refinements up to the next thousand. */
+  private static final int NOT_SUPPORTED = 3000;
+
+  private static final int NEXT_KIND = 4000;
+
   private Fastest() {}
+
+  /** Whether a status says that the library cannot do this, rather than that something broke. */
+  static boolean isRefusal(int status) {
+    return status >= NOT_SUPPORTED && status < NEXT_KIND;
+  }
 
   /**
    * Runs each candidate once, so that what a library offers but refuses drops out, and lets the
@@ -16,7 +26,7 @@ final class Fastest {
    * @param key what is computed, with everything its speed depends on
    * @param names of the candidates, at least one
    * @return the index of the pick
-   * @throws CudaException the last refusal, if not one runs
+   * @throws CudaException what broke; or the last refusal, if not one runs
    */
   static int of(CudaContext cuda, String key, List<String> names, List<Runnable> candidates) {
     List<String> runningNames = new ArrayList<>();
@@ -28,6 +38,9 @@ final class Fastest {
         runningNames.add(names.get(i));
         running.add(candidates.get(i));
       } catch (CudaException e) {
+        if (!isRefusal(e.status())) {
+          throw e;
+        }
         refusal = e;
       }
     }
