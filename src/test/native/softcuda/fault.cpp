@@ -1,5 +1,5 @@
-// Signal handling: ours only while a kernel runs on the executor thread; everything else goes to who was there before,
-// which in the tests is the JVM.
+// Signal handling: opens device memory that a kernel touches, and catches what it must not touch. Ours only while a
+// kernel runs on the executor thread; everything else goes to who was there before, which in the tests is the JVM.
 #include "fault.h"
 
 #include <pthread.h>
@@ -55,6 +55,7 @@ void onSignal(int signal, siginfo_t *info, void *context) {
     passOn(signal, info, context);
     return;
   }
+  if (signal == SIGSEGV && deviceMemory().openForFault(reinterpret_cast<Address>(info->si_addr))) return;
   armed = false;
   // AddressSanitizer follows the switches between fibers, and would not follow this jump.
   if (sanitized) die(placeInKernel() + ": " + describe(signal, info->si_code, info->si_addr));
