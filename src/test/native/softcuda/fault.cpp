@@ -77,6 +77,13 @@ void install() {
   }
 }
 
+/** Not inlined: locals of the function that the jump returns to may be lost. */
+__attribute__((noinline)) int statusOfFault(std::string &message) {
+  message = describe(caughtSignal, caughtCode, caughtAddress);
+  if (caughtSignal == SIGILL) return MisalignedAddress;
+  return caughtSignal == SIGFPE ? LaunchFailed : IllegalAddress;
+}
+
 }  // namespace
 
 void useSignalStack() {
@@ -91,15 +98,11 @@ int catchFault(void (*code)(), std::string &message) {
   static bool installed = (install(), true);
   static_cast<void>(installed);
   armedThread = pthread_self();
-  if (sigsetjmp(landing, 1) == 0) {
-    armed = true;
-    code();
-    armed = false;
-    return 0;
-  }
-  message = describe(caughtSignal, caughtCode, caughtAddress);
-  if (caughtSignal == SIGILL) return MisalignedAddress;
-  return caughtSignal == SIGFPE ? LaunchFailed : IllegalAddress;
+  if (sigsetjmp(landing, 1) != 0) return statusOfFault(message);
+  armed = true;
+  code();
+  armed = false;
+  return 0;
 }
 
 }  // namespace softcuda
