@@ -55,6 +55,8 @@ Address DeviceMemory::allocate(uint64_t bytes, uint64_t capacityBytes, const cha
   next_ = made.pages + made.pageBytes;
   if (next_ + pageBytes > end_) die("the device's address range is used up: too much was allocated in one process");
   protect(made.pages, made.pageBytes, PROT_READ | PROT_WRITE);
+  // Taking rights from 256 MB and giving them back takes 0.03 ms in large pages, 90 ms in small ones.
+  madvise(pointer(made.pages), made.pageBytes, MADV_HUGEPAGE);
   std::memset(pointer(made.pages), poison, made.pageBytes);
   if (!unlocked_) protect(made.pages, made.pageBytes, PROT_NONE);
   poisonShadow(made.pages, made.address - made.pages);
