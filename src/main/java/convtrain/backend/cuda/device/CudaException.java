@@ -1,7 +1,7 @@
 package convtrain.backend.cuda.device;
 
 /** A call to CUDA, cuDNN, cuBLAS or NVRTC failed; the plan adds which layer asked for it. */
-public class CudaException extends RuntimeException {
+public final class CudaException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   private final int status;
@@ -15,7 +15,7 @@ public class CudaException extends RuntimeException {
   }
 
   /** The library's number for the failure. */
-  public final int status() {
+  public int status() {
     return status;
   }
 }
