@@ -72,7 +72,7 @@ public final class CudaReadback implements Readback {
   public void close() {
     if (underWay) {
       underWay = false;
-      there.await();
+      context.settle();
     }
     owned.close();
   }
