@@ -116,6 +116,7 @@ class GpuCheckTest {
     Result result = run("--device", "cpu", "--only", "doctor,identity,speed");
     assertThat(result.status).as(result.toString()).isZero();
     assertThat(stages()).containsExactly("doctor passed", "identity passed", "speed passed");
+    assertThat(Files.readString(out.resolve("gpu-check.md"))).contains("```\nfake\nno GPU\n```");
   }
 
   @Test
