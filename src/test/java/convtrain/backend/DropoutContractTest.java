@@ -36,7 +36,7 @@ class DropoutContractTest extends BackendContract {
   }
 
   @ParameterizedTest
-  @ValueSource(doubles = {0, 0.04, 0.5, 0.999})
+  @ValueSource(doubles = {0, 0.04, 0.2, 0.35, 0.5, 0.7, 0.999})
   void elementsFallAsTheSeedAndStepSay(double p) {
     int n = 3;
     ModelGraph graph = graph(dropout(p));
@@ -82,6 +82,37 @@ class DropoutContractTest extends BackendContract {
       double scale = 1 / (1 - p);
       assertThat(Arrays.stream(y).filter(v -> v != 0))
           .allMatch(v -> Math.abs(v - scale) <= 1e-6 * scale);
+    }
+  }
+
+  /** A pixel of 32 channels is one group: elements that are decided together. */
+  @ParameterizedTest
+  @ValueSource(doubles = {0.04, 0.35, 0.5, 0.8})
+  void elementsDecidedTogetherFallIndependently(double p) {
+    Shape image = Shape.image(32, 10, 10);
+    int n = 200;
+    double[] ones = new double[n * image.elements()];
+    Arrays.fill(ones, 1);
+    ModelGraph graph = ModelGraph.of(new ModelSpec(image, List.of(dropout(p))));
+    int[][] both = new int[32][32];
+    try (OpHarness harness = new OpHarness(backend(), graph, n, Mode.TRAINING)) {
+      double[] y = harness.forward(ones);
+      for (int i = 0; i < y.length; i++) {
+        for (int other = 0; other < 32 && y[i] == 0; other++) {
+          int c = i / 100 % 32;
+          both[c][other] += y[i + 100 * (other - c)] == 0 ? 1 : 0;
+        }
+      }
+    }
+    double groups = n * 100;
+    for (int i = 0; i < 32; i++) {
+      for (int j = 0; j < 32; j++) {
+        double expected = i == j ? p : p * p;
+        double deviation = Math.sqrt(expected * (1 - expected) / groups);
+        assertThat(both[i][j] / groups)
+            .as("elements %d and %d", i, j)
+            .isCloseTo(expected, within(6 * deviation));
+      }
     }
   }
 
