@@ -127,6 +127,18 @@ class GpuCheckTest {
   }
 
   @Test
+  void onAGpuEveryPrecisionIsComparedTrainedAndTimed() throws Exception {
+    Result result = run("--only", "identity,accuracy,sanitizer,speed");
+    assertThat(result.out).contains("10 runs, equal to the bit in fp32 bf16");
+    JsonNode report = json();
+    assertThat(report.path("weights_sha256")).hasSize(10);
+    assertThat(report.path("accuracy").findValuesAsText("precision"))
+        .containsExactlyInAnyOrder("fp32", "tf32", "fp16", "bf16");
+    assertThat(report.path("speed")).hasSize(36);
+    assertThat(stages()).contains("identity passed", "accuracy passed", "speed passed");
+  }
+
+  @Test
   void reportPutsTheFastestModesSideBySide() throws Exception {
     Result result =
         run(
