@@ -21,6 +21,9 @@ class ArchitectureTest {
           .withImportOption(place -> !place.contains("test-classes"))
           .importPackages("convtrain");
 
+  /** Commands about the libraries of the CUDA backend, which need no backend that works. */
+  private static final Class<?>[] DOCTORS = {inCli("DoctorCommand"), inCli("CudaRedistCommand")};
+
   /** Of each package, the others of ours it may use. */
   private static final Map<String, List<String>> MAY_USE =
       Map.of(
@@ -74,12 +77,15 @@ class ArchitectureTest {
         .check(ENGINE);
   }
 
+  /** But for the commands that look after one backend's libraries. */
   @Test
   void backendsAreReachedByTheirInterfacesAlone() {
     check(
         noClasses()
             .that()
             .resideOutsideOfPackage("convtrain.backend..")
+            .and()
+            .doNotBelongToAnyOf(DOCTORS)
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage("convtrain.backend.*.."));
@@ -121,6 +127,14 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAPackage(libraryAndUsers.get(0)));
+  }
+
+  private static Class<?> inCli(String name) {
+    try {
+      return Class.forName("convtrain.cli." + name);
+    } catch (ClassNotFoundException e) {
+      throw new LinkageError(name, e);
+    }
   }
 
   private static void check(ArchRule rule) {

@@ -89,6 +89,11 @@ public interface Backend extends AutoCloseable {
   interface Replay extends AutoCloseable {
     void run();
 
+    /** Kernels, copies and fills that one run starts by a single call; 0 if it starts each. */
+    default int launches() {
+      return 0;
+    }
+
     @Override
     default void close() {}
   }

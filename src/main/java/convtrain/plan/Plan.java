@@ -126,6 +126,11 @@ public final class Plan implements AutoCloseable {
     return batchSize;
   }
 
+  /** Kernels, copies and fills that a step starts by a single call; 0 if it starts each. */
+  public int launches() {
+    return replay.launches();
+  }
+
   /** Bytes of activations, gradients and workspaces. */
   public long arenaBytes() {
     return arena.bytes();

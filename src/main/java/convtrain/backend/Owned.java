@@ -1,4 +1,4 @@
-package convtrain.backend.cpu.dnnl;
+package convtrain.backend;
 
 import java.util.ArrayDeque;
 import java.util.Deque;

@@ -1,0 +1,291 @@
+package convtrain.softcuda;
+
+import static convtrain.softcuda.CudnnFixture.BAD_PARAM;
+import static convtrain.softcuda.CudnnFixture.FLOAT;
+import static convtrain.softcuda.CudnnFixture.NCHW;
+import static convtrain.softcuda.CudnnFixture.NHWC;
+import static convtrain.softcuda.CudnnFixture.NOT_SUPPORTED;
+import static convtrain.softcuda.CudnnFixture.ONE;
+import static convtrain.softcuda.CudnnFixture.ZERO;
+import static convtrain.softcuda.DriverFixture.ok;
+import static jcuda.jcudnn.cudnnMathType.CUDNN_FMA_MATH;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.Arrays;
+import java.util.stream.Stream;
+import jcuda.Pointer;
+import jcuda.driver.CUdeviceptr;
+import jcuda.driver.CUgraph;
+import jcuda.driver.CUgraphExec;
+import jcuda.driver.CUstreamCaptureMode;
+import jcuda.driver.JCudaDriver;
+import jcuda.jcudnn.JCudnn;
+import jcuda.jcudnn.cudnnBatchNormMode;
+import jcuda.jcudnn.cudnnBatchNormOps;
+import jcuda.jcudnn.cudnnConvolutionBwdFilterAlgoPerf;
+import jcuda.jcudnn.cudnnDataType;
+import jcuda.jcudnn.cudnnTensorDescriptor;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** The software cuDNN refuses what the real one refuses, and reports what it leaves undefined. */
+class SoftCudnnRulesTest {
+  private CudnnFixture dnn;
+
+  @BeforeEach
+  void open() {
+    SoftCuda.assumeAvailable();
+    dnn = new CudnnFixture();
+  }
+
+  @AfterEach
+  void close() {
+    if (dnn != null) {
+      dnn.close();
+      assertThat(SoftCuda.leaks()).isEmpty();
+    }
+  }
+
+  @Test
+  void descriptorsRefuseWhatNoTensorIs() {
+    cudnnTensorDescriptor tensor = dnn.tensor();
+    assertThat(JCudnn.cudnnSetTensor4dDescriptor(tensor, NHWC, FLOAT, 1, 0, 2, 2))
+        .isEqualTo(BAD_PARAM);
+    assertThat(JCudnn.cudnnSetTensor4dDescriptorEx(tensor, FLOAT, 1, 1, 2, 2, 4, 4, -2, 1))
+        .isEqualTo(BAD_PARAM);
+    assertThat(JCudnn.cudnnSetTensor4dDescriptor(tensor, NHWC, FLOAT, 1 << 12, 1 << 12, 1 << 8, 1))
+        .isEqualTo(NOT_SUPPORTED);
+    assertThat(JCudnn.cudnnSetTensor4dDescriptor(tensor, NHWC, 77, 1, 1, 1, 1))
+        .isEqualTo(NOT_SUPPORTED);
+    assertThat(JCudnn.cudnnGetErrorString(BAD_PARAM)).isEqualTo("CUDNN_STATUS_BAD_PARAM");
+  }
+
+  @Test
+  void descriptorsOfOneCallMustFitTogether() {
+    SmallConvolution conv = new SmallConvolution(dnn);
+    int[] wrongHeight = {2, 3, 6, 6};
+    assertThat(forward(conv, conv.xShape, dnn.tensor(NHWC, wrongHeight))).isEqualTo(BAD_PARAM);
+    assertThat(forward(conv, dnn.tensor(NHWC, 2, 5, 5, 6), conv.yShape)).isEqualTo(BAD_PARAM);
+    assertThat(forward(conv, dnn.tensor(NCHW, 2, 4, 5, 6), conv.yShape)).isEqualTo(NOT_SUPPORTED);
+    assertThat(forward(conv, dnn.tensor(), conv.yShape)).isEqualTo(BAD_PARAM);
+    cudnnTensorDescriptor half = dnn.tensor();
+    ok(JCudnn.cudnnSetTensor4dDescriptor(half, NHWC, cudnnDataType.CUDNN_DATA_HALF, 2, 4, 5, 6));
+    assertThat(forward(conv, half, conv.yShape)).isEqualTo(BAD_PARAM);
+  }
+
+  private static int forward(
+      SmallConvolution conv, cudnnTensorDescriptor xShape, cudnnTensorDescriptor yShape) {
+    return JCudnn.cudnnConvolutionForward(
+        conv.dnn.handle,
+        ONE,
+        xShape,
+        conv.x,
+        conv.wShape,
+        conv.w,
+        conv.descriptor(CUDNN_FMA_MATH),
+        SmallConvolution.IMPLICIT,
+        new Pointer(),
+        0,
+        ZERO,
+        yShape,
+        conv.y);
+  }
+
+  @Test
+  void nullAndMisalignedMemoryIsRefused() {
+    SmallConvolution conv = new SmallConvolution(dnn);
+    var window = conv.descriptor(CUDNN_FMA_MATH);
+    CUdeviceptr none = new CUdeviceptr();
+    CUdeviceptr larger = dnn.empty(SmallConvolution.X + 1);
+    Pointer offByOne = larger.withByteOffset(4);
+    assertThat(conv.run(window, SmallConvolution.IMPLICIT, none, 0, none, conv.y))
+        .isEqualTo(BAD_PARAM);
+    assertThat(conv.run(window, SmallConvolution.IMPLICIT, none, 0, offByOne, conv.y))
+        .isEqualTo(BAD_PARAM);
+  }
+
+  @Test
+  void anUndersizedWorkspaceIsRefusedAndALargeOneIsOverwritten() {
+    SmallConvolution conv = new SmallConvolution(dnn);
+    var window = conv.descriptor(CUDNN_FMA_MATH);
+    int floats = Math.toIntExact(conv.workspaceBytes() / 4) + 16;
+    CUdeviceptr workspace = dnn.device(new float[floats]);
+    long needed = conv.workspaceBytes();
+    assertThat(needed).isPositive();
+    int algorithm = SmallConvolution.PRECOMPUTED;
+    assertThat(conv.run(window, algorithm, workspace, needed - 1, conv.x, conv.y))
+        .isEqualTo(BAD_PARAM);
+    assertThat(conv.run(window, algorithm, new CUdeviceptr(), needed, conv.x, conv.y))
+        .isEqualTo(BAD_PARAM);
+    ok(conv.run(window, algorithm, workspace, floats * 4L, conv.x, conv.y));
+    assertThat(dnn.read(workspace, floats)).containsOnly(Float.NaN);
+    assertThat(conv.result()).doesNotContain(Float.NaN);
+  }
+
+  @Test
+  void anOutputThatSharesMemoryWithAnInputIsReported() {
+    SmallConvolution conv = new SmallConvolution(dnn);
+    var window = conv.descriptor(CUDNN_FMA_MATH);
+    CUdeviceptr none = new CUdeviceptr();
+    assertThat(conv.run(window, SmallConvolution.IMPLICIT, none, 0, conv.x, conv.x))
+        .isEqualTo(BAD_PARAM);
+    assertThat(SoftCuda.violations())
+        .singleElement()
+        .asString()
+        .contains("cudnnConvolutionForward y shares memory with cudnnConvolutionForward x");
+  }
+
+  @Test
+  void aDestroyedDescriptorIsReportedWhenUsed() {
+    SmallConvolution conv = new SmallConvolution(dnn);
+    cudnnTensorDescriptor gone = new cudnnTensorDescriptor();
+    ok(JCudnn.cudnnCreateTensorDescriptor(gone));
+    ok(JCudnn.cudnnDestroyTensorDescriptor(gone));
+    assertThat(forward(conv, gone, conv.yShape)).isEqualTo(BAD_PARAM);
+    assertThat(SoftCuda.violations())
+        .singleElement()
+        .asString()
+        .contains("cudnnConvolutionForward", "destroyed by cudnnDestroyTensorDescriptor");
+  }
+
+  @Test
+  void searchingAlgorithmsDuringCaptureIsReported() {
+    SmallConvolution conv = new SmallConvolution(dnn);
+    CUdeviceptr dw = dnn.empty(SmallConvolution.W);
+    capture();
+    assertThat(find(conv, dw)).isNotZero();
+    assertThat(JCudaDriver.cuStreamEndCapture(dnn.cuda.stream, new CUgraph())).isNotZero();
+    assertThat(SoftCuda.violations())
+        .anySatisfy(
+            line -> assertThat(line).contains("cudnnFindConvolutionBackwardFilterAlgorithmEx"));
+  }
+
+  private void capture() {
+    ok(
+        JCudaDriver.cuStreamBeginCapture(
+            dnn.cuda.stream, CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL));
+  }
+
+  private static int find(SmallConvolution conv, CUdeviceptr dw) {
+    var found = new cudnnConvolutionBwdFilterAlgoPerf[1];
+    Arrays.setAll(found, i -> new cudnnConvolutionBwdFilterAlgoPerf());
+    return JCudnn.cudnnFindConvolutionBackwardFilterAlgorithmEx(
+        conv.dnn.handle,
+        conv.xShape,
+        conv.x,
+        conv.yShape,
+        conv.y,
+        conv.descriptor(CUDNN_FMA_MATH),
+        conv.wShape,
+        dw,
+        found.length,
+        new int[1],
+        found,
+        new Pointer(),
+        0);
+  }
+
+  @Test
+  void searchingAlgorithmsLeavesNothingUsefulInTheOutput() {
+    SmallConvolution conv = new SmallConvolution(dnn);
+    CUdeviceptr dw = dnn.device(conv.values(SmallConvolution.W));
+    ok(find(conv, dw));
+    assertThat(dnn.read(dw, SmallConvolution.W)).containsOnly(Float.NaN);
+  }
+
+  @Test
+  void aCapturedConvolutionReadsWhatXHoldsAtEachReplay() {
+    SmallConvolution conv = new SmallConvolution(dnn);
+    var window = conv.descriptor(CUDNN_FMA_MATH);
+    capture();
+    ok(conv.run(window, SmallConvolution.IMPLICIT, new CUdeviceptr(), 0, conv.x, conv.y));
+    CUgraph graph = new CUgraph();
+    ok(JCudaDriver.cuStreamEndCapture(dnn.cuda.stream, graph));
+    CUgraphExec exec = new CUgraphExec();
+    ok(JCudaDriver.cuGraphInstantiate(exec, graph, 0));
+    ok(JCudaDriver.cuGraphLaunch(exec, dnn.cuda.stream));
+    float[] first = conv.result();
+    ok(JCudaDriver.cuMemsetD32Async(conv.x, 0, SmallConvolution.X, dnn.cuda.stream));
+    ok(JCudaDriver.cuGraphLaunch(exec, dnn.cuda.stream));
+    assertThat(conv.result()).containsOnly(0f);
+    assertThat(first).doesNotContain(0f, Float.NaN);
+    ok(JCudaDriver.cuGraphExecDestroy(exec));
+    ok(JCudaDriver.cuGraphDestroy(graph));
+    assertThat(SoftCuda.violations()).isEmpty();
+  }
+
+  @Test
+  void injectedFaultsFailTheNamedCall() {
+    dnn.close();
+    dnn = new CudnnFixture("fail=cudnnConvolutionForward:2:5000");
+    SmallConvolution conv = new SmallConvolution(dnn);
+    assertThat(Stream.of(1, 2, 3).map(i -> conv.run(CUDNN_FMA_MATH)))
+        .containsExactly(0, CudnnFixture.EXECUTION_FAILED, 0);
+  }
+
+  @Test
+  void aNormsReserveSpaceMustComeFromTheForwardPassOverTheSameX() {
+    SmallConvolution conv = new SmallConvolution(dnn);
+    int mode = cudnnBatchNormMode.CUDNN_BATCHNORM_SPATIAL_PERSISTENT;
+    int ops = cudnnBatchNormOps.CUDNN_BATCHNORM_OPS_BN;
+    cudnnTensorDescriptor parameters = dnn.tensor();
+    ok(JCudnn.cudnnDeriveBNTensorDescriptor(parameters, conv.xShape, mode));
+    long[] workspace = new long[1];
+    ok(
+        JCudnn.cudnnGetBatchNormalizationBackwardExWorkspaceSize(
+            dnn.handle,
+            mode,
+            ops,
+            conv.xShape,
+            null,
+            conv.xShape,
+            null,
+            conv.xShape,
+            parameters,
+            null,
+            workspace));
+    long[] reserve = new long[1];
+    ok(
+        JCudnn.cudnnGetBatchNormalizationTrainingExReserveSpaceSize(
+            dnn.handle, mode, ops, null, conv.xShape, reserve));
+    Pointer none = new Pointer();
+    CUdeviceptr ones = dnn.device(1, 1, 1, 1);
+    CUdeviceptr dx = dnn.empty(SmallConvolution.X);
+    CUdeviceptr dy = dnn.device(conv.values(SmallConvolution.X));
+    ok(
+        JCudnn.cudnnBatchNormalizationBackwardEx(
+            dnn.handle,
+            mode,
+            ops,
+            ONE,
+            ZERO,
+            ONE,
+            ZERO,
+            conv.xShape,
+            conv.x,
+            null,
+            none,
+            conv.xShape,
+            dy,
+            null,
+            none,
+            conv.xShape,
+            dx,
+            parameters,
+            ones,
+            none,
+            dnn.empty(4),
+            dnn.empty(4),
+            1e-5,
+            none,
+            none,
+            null,
+            dnn.empty(workspace[0] / 4),
+            workspace[0],
+            dnn.empty(reserve[0] / 4),
+            reserve[0]));
+    assertThat(JCudaDriver.cuStreamSynchronize(dnn.cuda.stream)).isNotZero();
+    assertThat(SoftCuda.violations()).singleElement().asString().contains("reserve space");
+  }
+}
