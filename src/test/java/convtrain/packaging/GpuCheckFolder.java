@@ -60,6 +60,11 @@ record GpuCheckFolder(Path details) {
     return facts;
   }
 
+  /** What {@code convtrain doctor} said, line by line. */
+  List<String> doctor() throws IOException {
+    return lines(details.resolve("doctor/log.txt"));
+  }
+
   /** The stages that ran, in order. */
   List<JsonNode> stages() throws IOException {
     return jsonLines(details.resolve("stages.jsonl"));

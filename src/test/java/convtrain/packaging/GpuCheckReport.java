@@ -54,6 +54,7 @@ public final class GpuCheckReport {
   private Map<String, Object> json() throws IOException {
     Map<String, Object> json = new LinkedHashMap<>();
     json.put("facts", folder.facts());
+    json.put("doctor", folder.doctor());
     json.put("stages", folder.stages());
     json.put("tests", folder.tests());
     json.put("weights_sha256", folder.weights());
@@ -161,6 +162,9 @@ public final class GpuCheckReport {
                 speed.stream().map(GpuCheckReport::cells),
                 theirModes.stream().map(GpuCheckReport::cells))
             .toList());
+    if (!folder.doctor().isEmpty()) {
+      text.append("\n## Doctor\n\n```\n%s\n```\n".formatted(String.join("\n", folder.doctor())));
+    }
     return text.toString();
   }
 

@@ -116,6 +116,7 @@ class GpuCheckTest {
     Result result = run("--device", "cpu", "--only", "doctor,identity,speed");
     assertThat(result.status).as(result.toString()).isZero();
     assertThat(stages()).containsExactly("doctor passed", "identity passed", "speed passed");
+    assertThat(Files.readString(out.resolve("gpu-check.md"))).contains("```\nfake\nno GPU\n```");
   }
 
   @Test
@@ -123,6 +124,18 @@ class GpuCheckTest {
     Result result = run(List.of("CHANGED=stream"), "--device", "cpu", "--only", "identity");
     assertThat(result.status).isEqualTo(1);
     assertThat(result.out).contains("fp32-eager-stream differs from fp32-graph-resident");
+  }
+
+  @Test
+  void onAGpuEveryPrecisionIsComparedTrainedAndTimed() throws Exception {
+    Result result = run("--only", "identity,accuracy,sanitizer,speed");
+    assertThat(result.out).contains("10 runs, equal to the bit in fp32 bf16");
+    JsonNode report = json();
+    assertThat(report.path("weights_sha256")).hasSize(10);
+    assertThat(report.path("accuracy").findValuesAsText("precision"))
+        .containsExactlyInAnyOrder("fp32", "tf32", "fp16", "bf16");
+    assertThat(report.path("speed")).hasSize(36);
+    assertThat(stages()).contains("identity passed", "accuracy passed", "speed passed");
   }
 
   @Test
