@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -17,6 +18,9 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 /** A device that fails: each time one clear error, nothing left behind, and the CPU still there. */
 class CudaFailureTest {
+  /** What fails here may have had an alternative. */
+  private static final Set<String> OTHER_WAYS = Set.of("launch", "cudnn", "cublas");
+
   @TempDir private static Path temp;
   private static Path config;
   private static int runs;
@@ -73,9 +77,13 @@ class CudaFailureTest {
       }
       failures++;
       String what = kind + " " + nth + ": " + result.err();
-      assertThat(result.exitCode()).as(what).isIn(1, 2);
-      assertThat(result.err()).as(what).startsWith("convtrain: ").doesNotContain("unexpected");
-      assertThat(result.err().lines()).as(what).hasSize(1);
+      // A way that fails when ways are measured drops out, and another is taken.
+      boolean otherWay = result.exitCode() == 0 && OTHER_WAYS.contains(kind);
+      if (!otherWay) {
+        assertThat(result.exitCode()).as(what).isIn(1, 2);
+        assertThat(result.err()).as(what).startsWith("convtrain: ").doesNotContain("unexpected");
+        assertThat(result.err().lines()).as(what).hasSize(1);
+      }
       assertThat(SoftCuda.leaks()).as(what).isEmpty();
       assertThat(SoftCuda.violations()).as(what).isEmpty();
     }

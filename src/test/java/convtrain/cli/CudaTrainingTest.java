@@ -139,10 +139,11 @@ class CudaTrainingTest {
             "--out=" + out,
             "--set=data.dir=" + digits,
             "--set=train.batch_size=32",
-            "--set=train.epochs=1",
+            "--set=train.epochs=2",
+            "--set=train.schedule={\"type\": \"constant\"}",
             "--backend=" + backend);
     assertThat(result.exitCode()).as(result.err()).isZero();
-    return EndToEndTest.epochs(out).get(0);
+    return EndToEndTest.epochs(out).get(1);
   }
 
   @Test
