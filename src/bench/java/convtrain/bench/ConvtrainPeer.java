@@ -3,10 +3,11 @@ package convtrain.bench;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.management.OperatingSystemMXBean;
 import convtrain.backend.Backend;
-import convtrain.backend.OpFactory.HostBatch;
+import convtrain.backend.Feed;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.StepMetrics;
 import convtrain.backend.cpu.CpuBackend;
+import convtrain.graph.DataPlacement;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Philox;
@@ -116,7 +117,7 @@ public final class ConvtrainPeer implements Callable<Integer> {
   private final class Training implements AutoCloseable {
     private final Mnist mnist;
     private final RunState state;
-    private final HostBatch host;
+    private final Feed feed;
     private final Plan plan;
     private final int[] order;
     private int next;
@@ -126,7 +127,7 @@ public final class ConvtrainPeer implements Callable<Integer> {
         Backend backend, ModelGraph graph, RunState state, OptimizerSpec optimizer, Mnist mnist) {
       this.mnist = mnist;
       this.state = state;
-      host = new HostBatch(backend.hostBuffer(batch * 784), backend.hostBuffer(batch * 4));
+      feed = backend.feed(784, batch, DataPlacement.AUTO);
       Normalization normalization =
           new Normalization(
               graph.input(), new float[] {(float) Mnist.MEAN}, new float[] {(float) Mnist.STD});
@@ -135,7 +136,7 @@ public final class ConvtrainPeer implements Callable<Integer> {
               backend,
               graph,
               state,
-              new PlanCompiler.Options(batch, optimizer, normalization, host, seed));
+              new PlanCompiler.Options(batch, optimizer, normalization, feed, seed));
       order = new int[mnist.count()];
       next = order.length;
     }
@@ -156,13 +157,10 @@ public final class ConvtrainPeer implements Callable<Integer> {
       if (next + batch > order.length) {
         Arrays.setAll(order, i -> i);
         new Philox(seed, Philox.Purpose.SHUFFLE, ++epoch).shuffle(order);
+        feed.start(mnist, order, order.length);
         next = 0;
       }
-      for (int i = 0; i < batch; i++) {
-        int sample = order[next++];
-        host.images().put(i * 784, mnist.images(), sample * 784, 784);
-        host.labels().putInt(i * 4, mnist.labels()[sample]);
-      }
+      next += feed.next();
     }
 
     void profile() {
@@ -196,6 +194,7 @@ public final class ConvtrainPeer implements Callable<Integer> {
     @Override
     public void close() {
       plan.close();
+      feed.close();
     }
   }
 }

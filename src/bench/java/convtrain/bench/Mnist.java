@@ -1,7 +1,9 @@
 package convtrain.bench;
 
+import convtrain.backend.Samples;
 import java.io.DataInputStream;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -12,7 +14,7 @@ import java.nio.file.Path;
  * @param labels [count], 0 to 9
  * @param count number of images
  */
-record Mnist(byte[] images, byte[] labels, int count) {
+record Mnist(byte[] images, byte[] labels, int count) implements Samples {
   private static final int SIDE = 28;
 
   /** Pixels of one image. */
@@ -34,6 +36,16 @@ record Mnist(byte[] images, byte[] labels, int count) {
               .formatted(directory, images.length / PIXELS, labels.length));
     }
     return new Mnist(images, labels, labels.length);
+  }
+
+  @Override
+  public void copyImage(int index, ByteBuffer into) {
+    into.put(images, index * PIXELS, PIXELS);
+  }
+
+  @Override
+  public int label(int index) {
+    return labels[index];
   }
 
   /** The bytes behind an IDX header: magic number, count, then the dimensions of one item. */

@@ -1,20 +1,53 @@
 package convtrain.backend;
 
+import convtrain.graph.DataPlacement;
+import convtrain.graph.Precision;
 import java.nio.ByteBuffer;
 
 /** A device that trains: its memory, its ops, and how a step is replayed on it. */
 public interface Backend extends AutoCloseable {
+  /**
+   * How a backend computes.
+   *
+   * @param threads CPU threads to use; 0 is all cores
+   * @param precision of activations and products
+   * @param deterministic whether only algorithms are used that give the same bits in each run
+   * @param graph whether a step is captured once and replayed, on devices that can
+   * @param debugSync whether each op is waited for, so that an error names the op that failed
+   */
+  record Options(
+      int threads, Precision precision, boolean deterministic, boolean graph, boolean debugSync) {
+    /** fp32, deterministic, captured. */
+    public static Options withThreads(int threads) {
+      return new Options(threads, Precision.FP32, true, true, false);
+    }
+  }
+
+  /**
+   * Whether a backend can run here.
+   *
+   * @param usable whether opening it would work
+   * @param why the device found, or what is missing and how to get it
+   */
+  record Availability(boolean usable, String why) {}
+
   /** Finds out whether a backend can run here, and starts it; found by ServiceLoader. */
   interface Provider {
     /** The word for it on the command line: {@code cpu}, {@code cuda}. */
     String name();
 
+    /** Of several that can run, the one with the highest preference is chosen. */
+    int preference();
+
+    /** Looks for the device and its libraries. */
+    Availability probe();
+
     /**
      * Starts the backend.
      *
-     * @param threads CPU threads to use; 0 is all cores
+     * @throws BackendException if it cannot run here or cannot compute as asked
      */
-    Backend open(int threads);
+    Backend open(Options options);
   }
 
   /** The word for it on the command line. */
@@ -33,6 +66,18 @@ public interface Backend extends AutoCloseable {
   ByteBuffer hostBuffer(int bytes);
 
   /**
+   * What brings batches to the device.
+   *
+   * @param imageBytes C * H * W of each image
+   * @param batchSize samples of a batch
+   * @param placement where the bytes are kept
+   */
+  Feed feed(int imageBytes, int batchSize, DataPlacement placement);
+
+  /** What reads a small buffer while steps run. */
+  Readback readback(DeviceBuffer buffer);
+
+  /**
    * The ops of one plan.
    *
    * @param batchSize samples per step
@@ -40,10 +85,26 @@ public interface Backend extends AutoCloseable {
    */
   OpFactory ops(int batchSize, boolean training);
 
-  /** Turns a list of enqueues into what replays them: a captured graph where the device has one. */
-  default Runnable capture(Runnable enqueueStep) {
-    return enqueueStep;
+  /** What replays a list of enqueues, and owns what replaying takes. */
+  interface Replay extends AutoCloseable {
+    void run();
+
+    /** Kernels, copies and fills that one run starts by a single call; 0 if it starts each. */
+    default int launches() {
+      return 0;
+    }
+
+    @Override
+    default void close() {}
   }
+
+  /** Turns a list of enqueues into what replays them: a captured graph where the device has one. */
+  default Replay capture(Runnable enqueueStep) {
+    return enqueueStep::run;
+  }
+
+  /** Called after each op that is enqueued; with {@link Options#debugSync}, waits for it. */
+  default void afterOp() {}
 
   /** Waits until everything enqueued is done; an error of it surfaces here. */
   void synchronize();

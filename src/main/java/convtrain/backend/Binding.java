@@ -4,7 +4,8 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The memory of one op. Activations and their gradients are fp32 in [N, H, W, C] order.
+ * The memory of one op. Activations and their gradients are [N, H, W, C], in the precision of
+ * {@link OpFactory#precision}.
  *
  * @param x inputs
  * @param y output

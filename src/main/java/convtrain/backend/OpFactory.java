@@ -4,8 +4,8 @@ import convtrain.graph.LayerSpec;
 import convtrain.graph.Node;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.ParameterSpec;
+import convtrain.graph.Precision;
 import convtrain.graph.Shape;
-import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.Map;
 
@@ -39,14 +39,6 @@ public interface OpFactory extends LayerSpec.Visitor<Op, OpFactory.Context> {
   record RandomState(long seed, DeviceBuffer clock) {}
 
   /**
-   * One batch in host memory, filled before a step and read by it.
-   *
-   * @param images bytes [N, C, H, W]
-   * @param labels one int per sample, the class
-   */
-  record HostBatch(ByteBuffer images, ByteBuffer labels) {}
-
-  /**
    * What turns bytes into the network's input: {@code x = (byte / 255 - mean[c]) / std[c]}.
    *
    * @param image shape of a sample
@@ -55,14 +47,21 @@ public interface OpFactory extends LayerSpec.Visitor<Op, OpFactory.Context> {
    */
   record Normalization(Shape image, float[] mean, float[] std) {}
 
+  /** What activations and their gradients are stored and multiplied in. */
+  Precision precision();
+
   /** How the tensor is stored so that this backend's ops read it fastest. */
   ParameterLayout parameterLayout(Node node, ParameterSpec parameter);
 
   /** Whether the op of {@code node} can also compute {@code next}, given what it already fused. */
   boolean fuses(Node node, List<Node> fused, Node next);
 
-  /** Batch bytes to normalised [N, H, W, C] floats and device labels (forward only). */
-  Op stage(HostBatch host, Normalization normalization, DeviceBuffer x, DeviceBuffer labels);
+  /**
+   * The feed's batch as normalised [N, H, W, C] activations and device labels (forward only).
+   *
+   * @param feed of this backend; its batch has this plan's samples when the op runs
+   */
+  Op stage(Feed feed, Normalization normalization, DeviceBuffer x, DeviceBuffer labels);
 
   /**
    * Mean softmax cross-entropy over the batch and, if {@code dLogits} is not null, its gradient

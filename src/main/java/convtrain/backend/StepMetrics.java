@@ -29,8 +29,12 @@ public record StepMetrics(double lossSum, long correct, long samples, long first
    * @param bytes direct, of {@link #BYTES}, in native order
    */
   public static StepMetrics read(DeviceBuffer metrics, ByteBuffer bytes) {
-    bytes.clear();
-    metrics.read(0, bytes);
+    metrics.read(0, bytes.clear());
+    return of(bytes);
+  }
+
+  /** From a copy of the buffer, in native order. */
+  public static StepMetrics of(ByteBuffer bytes) {
     return new StepMetrics(
         bytes.getDouble(LOSS_SUM),
         bytes.getLong(CORRECT),

@@ -1,23 +1,75 @@
 package convtrain.cli;
 
 import convtrain.backend.Backend;
+import convtrain.backend.Backend.Availability;
+import convtrain.backend.BackendException;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
 import java.util.ServiceLoader;
 
 /** Finds what can train here. */
 final class Backends {
+  /** The word for the best backend that can run here. */
+  static final String AUTO = "auto";
+
+  private static final String CPU = "cpu";
+
+  /**
+   * A started backend.
+   *
+   * @param why for what reason it was chosen
+   */
+  record Chosen(Backend backend, String why) {}
+
   private Backends() {}
 
   /**
-   * Starts the backend that the class path brings.
+   * Starts a backend.
    *
-   * @param threads CPU threads to use; 0 is all cores
+   * @param word {@code auto} or a backend's name
+   * @throws BackendException if it cannot run here
    */
-  static Backend open(int threads) {
-    return ServiceLoader.load(Backend.Provider.class)
-        .findFirst()
-        .orElseThrow(
-            () ->
-                new FailedException("no backend is on the class path; build Convtrain anew", null))
-        .open(threads);
+  static Chosen open(String word, Backend.Options options) {
+    return word.equals(AUTO) ? best(options) : named(word, options);
+  }
+
+  /** The CPU's, for figures that need no particular device. */
+  static Backend cpu() {
+    return named(CPU, Backend.Options.withThreads(0)).backend();
+  }
+
+  /** Names of the backends, the preferred first. */
+  static List<String> names() {
+    return providers().stream().map(Backend.Provider::name).toList();
+  }
+
+  private static Chosen named(String word, Backend.Options options) {
+    Backend.Provider found =
+        providers().stream()
+            .filter(provider -> provider.name().equals(word))
+            .findFirst()
+            .orElseThrow(() -> new IllegalArgumentException("no backend is called " + word));
+    return new Chosen(found.open(options), "asked for");
+  }
+
+  private static Chosen best(Backend.Options options) {
+    List<String> missing = new ArrayList<>();
+    for (Backend.Provider provider : providers()) {
+      Availability availability = provider.probe();
+      if (availability.usable()) {
+        return new Chosen(
+            provider.open(options), missing.isEmpty() ? "found" : String.join("; ", missing));
+      }
+      missing.add("no " + provider.name() + ": " + availability.why());
+    }
+    throw new BackendException("nothing here can train: " + String.join("; ", missing));
+  }
+
+  private static List<Backend.Provider> providers() {
+    return ServiceLoader.load(Backend.Provider.class).stream()
+        .map(ServiceLoader.Provider::get)
+        .sorted(Comparator.comparingInt(Backend.Provider::preference).reversed())
+        .toList();
   }
 }

@@ -56,13 +56,13 @@ final class EvaluateCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
 
-  @Mixin private ThreadsOption threads;
+  @Mixin private DeviceOptions device;
   @Spec private CommandSpec spec;
 
   @Override
   public Integer call() throws IOException {
     PrintWriter out = spec.commandLine().getOut();
-    try (Backend backend = threads.open();
+    try (Backend backend = device.open();
         TrainedModel trained = TrainedModel.open(backend, model)) {
       DataFolder folder =
           data == null

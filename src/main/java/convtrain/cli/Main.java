@@ -14,7 +14,9 @@ import picocli.CommandLine.ScopeType;
       TrainCommand.class,
       EvaluateCommand.class,
       PredictCommand.class,
-      SummaryCommand.class
+      SummaryCommand.class,
+      DoctorCommand.class,
+      CudaRedistCommand.class
     },
     description = "Trains convolutional networks described by a JSON run file.",
     synopsisSubcommandLabel = "COMMAND",
@@ -32,6 +34,7 @@ import picocli.CommandLine.ScopeType;
       "  convtrain evaluate runs/short",
       "  convtrain predict runs/short digit.png",
       "  convtrain summary configs/mnist-19k.json",
+      "  convtrain doctor",
       "",
       "convtrain COMMAND --help tells more of a command."
     })

@@ -57,7 +57,7 @@ final class PredictCommand implements Callable<Integer> {
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
 
-  @Mixin private ThreadsOption threads;
+  @Mixin private DeviceOptions device;
   @Spec private CommandSpec spec;
 
   @Option(
@@ -73,7 +73,7 @@ final class PredictCommand implements Callable<Integer> {
 
   @Override
   public Integer call() throws IOException {
-    try (Backend backend = threads.open();
+    try (Backend backend = device.open();
         TrainedModel trained = TrainedModel.open(backend, model)) {
       Shape input = trained.graph().input();
       List<Picture> pictures = new ArrayList<>();

@@ -1,8 +1,9 @@
 package convtrain.cli;
 
 import convtrain.backend.Backend;
-import convtrain.backend.OpFactory.HostBatch;
+import convtrain.backend.Feed;
 import convtrain.config.RunConfig;
+import convtrain.graph.DataPlacement;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.ModelSummary;
 import convtrain.plan.Plan;
@@ -73,18 +74,15 @@ final class SummaryCommand implements Callable<Integer> {
           "batch size %d; expected at most %d images %s, which fill 2 GiB"
               .formatted(samples, most, graph.input()));
     }
-    try (Backend backend = Backends.open(0);
+    try (Backend backend = Backends.cpu();
+        Feed feed = backend.feed(graph.input().elements(), samples, DataPlacement.STREAM);
         RunState state = new RunState(backend, graph, samples, run.train().optimizer(), 1)) {
-      HostBatch host =
-          new HostBatch(
-              backend.hostBuffer(samples * graph.input().elements()),
-              backend.hostBuffer(samples * Integer.BYTES));
       PlanCompiler.Options options =
           new PlanCompiler.Options(
               samples,
               run.train().optimizer(),
               Trainer.normalization(run, graph),
-              host,
+              feed,
               run.seed());
       try (Plan plan = PlanCompiler.compile(backend, graph, state, options)) {
         return new MemoryLine[] {

@@ -68,12 +68,15 @@ final class TrainCommand implements Callable<Integer> {
       description = "Start from the weights in this safetensors file.")
   private Path init;
 
-  @Mixin private ThreadsOption threads;
+  @Mixin private DeviceOptions device;
 
   @Option(names = "--no-progress", description = "No live progress bar, on a terminal either.")
   private boolean noProgress;
 
   @Spec private CommandSpec spec;
+
+  /** Why the device was chosen, where it was left to be found. */
+  private String whyDevice;
 
   private final long startNanos = System.nanoTime();
   private final Instant started = Instant.now();
@@ -83,7 +86,7 @@ final class TrainCommand implements Callable<Integer> {
     RunConfig run = runFile.load();
     // Closed last: a signal lets the virtual machine end only when the natives are at rest.
     try (StopSignal stop = new StopSignal(err());
-        Backend backend = threads.open()) {
+        Backend backend = open(run)) {
       DataFolder folder = DataFolder.of(run, err());
       Trainer.Data data = split(run, folder.load(true, backend), folder.load(false, backend));
       Listeners listeners = new Listeners();
@@ -103,6 +106,12 @@ final class TrainCommand implements Callable<Integer> {
         return completed ? ExitCode.OK : ExitCode.SOFTWARE;
       }
     }
+  }
+
+  private Backend open(RunConfig run) {
+    Backends.Chosen chosen = device.open(run.train());
+    whyDevice = device.auto() ? "auto; " + chosen.why() : null;
+    return chosen.backend();
   }
 
   private static Trainer.Data split(RunConfig run, Dataset train, Dataset test) {
@@ -140,7 +149,7 @@ final class TrainCommand implements Callable<Integer> {
                 started,
                 command,
                 backend.description(),
-                threads.threads(),
+                device.threads(),
                 Libraries.versions(System.getProperty("java.class.path")),
                 files)));
     return folder;
@@ -163,7 +172,7 @@ final class TrainCommand implements Callable<Integer> {
             : String.format(Locale.ROOT, ", %,d validation", data.validation().size()),
         data.test().size(),
         data.train().shape());
-    print("device: %s", backend.description());
+    print("device: %s%s", backend.description(), whyDevice == null ? "" : " (" + whyDevice + ")");
     trainer
         .referenceOps()
         .forEach(

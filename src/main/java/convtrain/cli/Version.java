@@ -8,7 +8,7 @@ import picocli.CommandLine.IVersionProvider;
 final class Version implements IVersionProvider {
   @Override
   public String[] getVersion() {
-    try (Backend backend = Backends.open(0)) {
+    try (Backend backend = Backends.cpu()) {
       return new String[] {
         "convtrain " + Provenance.version(),
         backend.description(),

@@ -2,6 +2,7 @@ package convtrain.config;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import convtrain.graph.Check;
+import convtrain.graph.DataPlacement;
 import java.nio.file.Files;
 import java.nio.file.Path;
 
@@ -15,6 +16,7 @@ import java.nio.file.Path;
  * @param limit train on this many samples at most; null for all
  * @param validationSplit share of the training samples kept for validation, 0 to below 1; default 0
  * @param dropLast whether an epoch's last, smaller batch is left out; default false
+ * @param placement where a GPU has the bytes: stream, resident or auto (the default)
  */
 public record DataConfig(
     @JsonProperty(required = true) String dataset,
@@ -23,7 +25,8 @@ public record DataConfig(
     Boolean shuffle,
     Integer limit,
     Double validationSplit,
-    Boolean dropLast) {
+    Boolean dropLast,
+    DataPlacement placement) {
   public DataConfig {
     dataset = RunConfig.fileName(Check.given(dataset, "dataset"), "dataset");
     dir = Check.or(dir, "data/" + dataset);
@@ -39,6 +42,7 @@ public record DataConfig(
           "validation_split=" + validationSplit + "; expected at least 0 and below 1");
     }
     dropLast = Check.or(dropLast, false);
+    placement = Check.or(placement, DataPlacement.AUTO);
   }
 
   /**

@@ -3,6 +3,7 @@ package convtrain.config;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import convtrain.graph.Check;
 import convtrain.graph.OptimizerSpec;
+import convtrain.graph.Precision;
 
 /**
  * The run file's {@code train}.
@@ -12,19 +13,28 @@ import convtrain.graph.OptimizerSpec;
  * @param loss default cross_entropy
  * @param optimizer default sgd with its defaults
  * @param schedule default constant
+ * @param precision of activations and products; default fp32
+ * @param deterministic whether reruns give the same bits; default true
+ * @param cudaGraph whether a GPU replays the step as one captured graph; default true
  */
 public record TrainConfig(
     @JsonProperty(required = true) Integer epochs,
     Integer batchSize,
     Loss loss,
     OptimizerSpec optimizer,
-    ScheduleSpec schedule) {
+    ScheduleSpec schedule,
+    Precision precision,
+    Boolean deterministic,
+    Boolean cudaGraph) {
   public TrainConfig {
     epochs = Check.atLeast(1, Check.given(epochs, "epochs"), "epochs");
     batchSize = Check.atLeast(1, Check.or(batchSize, 128), "batch_size");
     loss = Check.or(loss, Loss.CROSS_ENTROPY);
     optimizer = Check.or(optimizer, new OptimizerSpec.Sgd(null, null, null, null, null));
     schedule = Check.or(schedule, new ScheduleSpec.Constant(null));
+    precision = Check.or(precision, Precision.FP32);
+    deterministic = Check.or(deterministic, true);
+    cudaGraph = Check.or(cudaGraph, true);
     // PyTorch would start to use a momentum here that the optimizer was told not to have.
     if (schedule.cyclesMomentum()
         && optimizer instanceof OptimizerSpec.Sgd sgd

@@ -14,8 +14,7 @@ public final class Philox {
     INIT,
     SHUFFLE,
     SPLIT,
-    DROPOUT,
-    DROPOUT_TIE
+    DROPOUT
   }
 
   private static final long M0 = 0xD2511F53L;

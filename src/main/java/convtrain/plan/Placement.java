@@ -2,6 +2,7 @@ package convtrain.plan;
 
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
+import convtrain.graph.Precision;
 import convtrain.plan.ArenaPlanner.Storage;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -23,6 +24,7 @@ final class Placement {
   private final ModelGraph graph;
   private final List<Group> groups;
   private final int batchSize;
+  private final Precision precision;
   private final boolean training;
   private final ArenaPlanner planner = new ArenaPlanner();
   private final Map<Integer, Group> writers = new HashMap<>();
@@ -35,10 +37,12 @@ final class Placement {
   private final Storage labels;
   private final long arenaBytes;
 
-  Placement(ModelGraph graph, List<Group> groups, int batchSize, boolean training) {
+  Placement(
+      ModelGraph graph, List<Group> groups, int batchSize, Precision precision, boolean training) {
     this.graph = graph;
     this.groups = groups;
     this.batchSize = batchSize;
+    this.precision = precision;
     this.training = training;
     for (Group group : groups) {
       writers.put(group.output(), group);
@@ -109,7 +113,16 @@ final class Placement {
   /** Bytes of a tensor of the whole batch. */
   long bytesOf(int tensor) {
     return Math.multiplyExact(
-        (long) batchSize * Float.BYTES, (long) graph.shapeOf(tensor).elements());
+        (long) batchSize * precision.elementBytes(), (long) graph.shapeOf(tensor).elements());
+  }
+
+  /** Bytes of a layer's output, its gradient and what it keeps for the backward pass. */
+  long bytesOf(Group group) {
+    Storage gradient = gradient(group.output());
+    Storage kept = saved(group);
+    return value(group.output()).bytes()
+        + (gradient == null ? 0 : gradient.bytes())
+        + (kept == null ? 0 : kept.bytes());
   }
 
   private static int forwardAt(Group group) {

@@ -3,6 +3,8 @@ package convtrain.plan;
 import convtrain.backend.Backend;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Op;
+import convtrain.backend.Owned;
+import convtrain.graph.Precision;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
@@ -48,33 +50,36 @@ public final class Plan implements AutoCloseable {
 
   private final Backend backend;
   private final List<Step> steps;
-  private final List<Op> ops;
+  private final Owned owned;
   private final DeviceBuffer arena;
   private final DeviceBuffer logits;
   private final ByteBuffer hostLogits;
+  private final Precision precision;
   private final int batchSize;
-  private final Runnable replay;
+  private final Backend.Replay replay;
   private boolean closed;
 
   Plan(
       Backend backend,
       List<Step> steps,
-      List<Op> ops,
+      Owned owned,
       DeviceBuffer arena,
       DeviceBuffer logits,
+      Precision precision,
       int batchSize) {
     this.backend = backend;
     this.steps = List.copyOf(steps);
-    this.ops = List.copyOf(ops);
+    this.owned = owned;
     this.arena = arena;
     this.logits = logits;
+    this.precision = precision;
     this.batchSize = batchSize;
     int bytes = Math.toIntExact(logits.bytes());
     hostLogits = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
-    replay = backend.capture(this::enqueue);
+    replay = owned.add(backend.capture(this::enqueue));
   }
 
-  /** Runs one step on the batch that the host buffers hold. */
+  /** Runs one step on the batch that the feed made ready. */
   public void step() {
     if (closed) {
       throw new IllegalStateException("this plan was closed");
@@ -91,6 +96,7 @@ public final class Plan implements AutoCloseable {
   private void run(Step step) {
     try {
       step.run();
+      backend.afterOp();
     } catch (RuntimeException e) {
       throw new PlanException(
           "%s %s on %s: %s"
@@ -121,6 +127,11 @@ public final class Plan implements AutoCloseable {
     return batchSize;
   }
 
+  /** Kernels, copies and fills that a step starts by a single call; 0 if it starts each. */
+  public int launches() {
+    return replay.launches();
+  }
+
   /** Bytes of activations, gradients and workspaces. */
   public long arenaBytes() {
     return arena.bytes();
@@ -135,17 +146,14 @@ public final class Plan implements AutoCloseable {
     backend.synchronize();
     hostLogits.clear();
     logits.read(0, hostLogits);
-    hostLogits.asFloatBuffer().get(into, 0, hostLogits.capacity() / Float.BYTES);
+    precision.decode(hostLogits, into, hostLogits.capacity() / precision.elementBytes());
   }
 
   @Override
   public void close() {
     if (!closed) {
       closed = true;
-      for (int i = ops.size() - 1; i >= 0; i--) {
-        ops.get(i).close();
-      }
-      arena.close();
+      owned.close();
     }
   }
 }

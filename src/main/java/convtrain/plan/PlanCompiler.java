@@ -3,10 +3,12 @@ package convtrain.plan;
 import convtrain.backend.Backend;
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.DeviceMemoryException;
+import convtrain.backend.Feed;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
-import convtrain.backend.OpFactory.HostBatch;
 import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.Owned;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
 import convtrain.graph.OptimizerSpec;
@@ -15,8 +17,10 @@ import convtrain.plan.ArenaPlanner.Storage;
 import convtrain.plan.Plan.Phase;
 import convtrain.plan.Plan.Step;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 
 /**
@@ -30,15 +34,11 @@ public final class PlanCompiler {
    * @param batchSize samples per step
    * @param optimizer the update formula of a training plan; null makes an evaluation plan
    * @param normalization bytes to input
-   * @param host where batches are handed over
+   * @param feed where batches come from
    * @param seed the run's seed, for dropout
    */
   public record Options(
-      int batchSize,
-      OptimizerSpec optimizer,
-      Normalization normalization,
-      HostBatch host,
-      long seed) {
+      int batchSize, OptimizerSpec optimizer, Normalization normalization, Feed feed, long seed) {
     boolean training() {
       return optimizer != null;
     }
@@ -49,7 +49,7 @@ public final class PlanCompiler {
   private final RunState state;
   private final Options options;
   private final OpFactory factory;
-  private final List<Op> ops = new ArrayList<>();
+  private final Owned owned = new Owned();
   private final List<Group> groups = new ArrayList<>();
   private final boolean[] needsGradient;
   private Placement placement;
@@ -74,25 +74,27 @@ public final class PlanCompiler {
   public static Plan compile(Backend backend, ModelGraph graph, RunState state, Options options) {
     PlanCompiler compiler = new PlanCompiler(backend, graph, state, options);
     try {
-      return compiler.compile();
+      compiler.place();
+      return compiler.allocateAndBind();
     } catch (RuntimeException | Error e) {
-      for (int i = compiler.ops.size() - 1; i >= 0; i--) {
-        compiler.ops.get(i).close();
-      }
+      Owned.closeAfter(e, compiler.owned);
       throw e;
     }
   }
 
-  private Plan compile() {
+  private void place() {
     makeGroups();
-    placement = new Placement(graph, groups, options.batchSize(), options.training());
-    arena = backend.allocate(placement.arenaBytes());
+    placement =
+        new Placement(graph, groups, options.batchSize(), factory.precision(), options.training());
+  }
+
+  private Plan allocateAndBind() {
     try {
-      return assemble();
-    } catch (RuntimeException | Error e) {
-      arena.close();
-      throw e;
+      arena = owned.add(backend.allocate(placement.arenaBytes()));
+    } catch (DeviceMemoryException e) {
+      throw tooLarge(e);
     }
+    return assemble();
   }
 
   /** A final softmax is left out: the loss, and predictions on the host, work on the logits. */
@@ -129,7 +131,7 @@ public final class PlanCompiler {
     } catch (RuntimeException e) {
       throw cannotMake(head, e);
     }
-    ops.add(op);
+    owned.add(op);
     groups.add(
         new Group(groups.size(), head, List.copyOf(fused), output, needsGradient(output), op));
   }
@@ -149,7 +151,7 @@ public final class PlanCompiler {
         steps,
         "batch",
         Phase.STAGE,
-        factory.stage(options.host(), options.normalization(), x, labels));
+        factory.stage(options.feed(), options.normalization(), x, labels));
     groups.forEach(group -> steps.add(new Step(group.label(), Phase.FORWARD, group.op(), false)));
     int logits = graph.logits();
     DeviceBuffer z = tensor(placement.value(logits), logits);
@@ -179,7 +181,7 @@ public final class PlanCompiler {
               state.schedule(),
               state.clock()));
     }
-    return new Plan(backend, steps, ops, arena, z, options.batchSize());
+    return new Plan(backend, steps, owned, arena, z, factory.precision(), options.batchSize());
   }
 
   private void addBackward(List<Step> steps) {
@@ -199,7 +201,7 @@ public final class PlanCompiler {
   }
 
   private void add(List<Step> steps, String label, Phase phase, Op op) {
-    ops.add(op);
+    owned.add(op);
     steps.add(new Step(label, phase, op, false));
   }
 
@@ -230,6 +232,53 @@ public final class PlanCompiler {
     } catch (RuntimeException e) {
       throw cannotMake(head, e);
     }
+  }
+
+  /** Says what the plan needs, where most of it goes, and which batch size would fit. */
+  private PlanException tooLarge(DeviceMemoryException e) {
+    List<Group> largest = new ArrayList<>(groups);
+    largest.sort(Comparator.comparingLong((Group group) -> placement.bytesOf(group)).reversed());
+    StringBuilder layers = new StringBuilder();
+    for (Group group : largest.subList(0, Math.min(3, largest.size()))) {
+      layers.append(layers.isEmpty() ? "" : ", ");
+      layers.append(group.label()).append(' ').append(mebibytes(placement.bytesOf(group)));
+    }
+    int fits = batchSizeWithin(e.freeBytes());
+    return new PlanException(
+        "batch size %d needs %s for activations and workspaces, %s are free on %s; most goes to: %s; %s"
+            .formatted(
+                options.batchSize(),
+                mebibytes(placement.arenaBytes()),
+                mebibytes(e.freeBytes()),
+                backend.name(),
+                layers,
+                fits > 0
+                    ? "train.batch_size=" + fits + " would fit"
+                    : "no batch size fits: use a smaller model or free memory on the device"),
+        e);
+  }
+
+  /** The largest half, quarter, ... of the batch size whose arena fits; 0 if none does. */
+  private int batchSizeWithin(long bytes) {
+    for (int n = options.batchSize() / 2; n > 0; n /= 2) {
+      Options smaller =
+          new Options(
+              n, options.optimizer(), options.normalization(), options.feed(), options.seed());
+      PlanCompiler trial = new PlanCompiler(backend, graph, state, smaller);
+      try {
+        trial.place();
+        if (trial.placement.arenaBytes() <= bytes) {
+          return n;
+        }
+      } finally {
+        trial.owned.close();
+      }
+    }
+    return 0;
+  }
+
+  private static String mebibytes(long bytes) {
+    return String.format(Locale.ROOT, "%,.1f MiB", bytes / (double) (1 << 20));
   }
 
   private PlanException cannotMake(Node head, RuntimeException e) {

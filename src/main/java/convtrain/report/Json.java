@@ -18,7 +18,7 @@ import java.io.UncheckedIOException;
  * Values as JSON: keys in snake_case, absent (null) values left out, NaN and infinities as null,
  * which JSON has no other word for.
  */
-final class Json {
+public final class Json {
   private static final ObjectMapper MAPPER =
       JsonMapper.builder()
           .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
@@ -36,7 +36,7 @@ final class Json {
   private Json() {}
 
   /** On one line. */
-  static String line(Object value) {
+  public static String line(Object value) {
     try {
       return MAPPER.writeValueAsString(value);
     } catch (JsonProcessingException e) {
@@ -45,7 +45,7 @@ final class Json {
   }
 
   /** Indented, ending in a line feed. */
-  static String pretty(Object value) {
+  public static String pretty(Object value) {
     try {
       return MAPPER.writer(PRETTY).writeValueAsString(value) + "\n";
     } catch (JsonProcessingException e) {

@@ -2,13 +2,16 @@ package convtrain.train;
 
 import convtrain.backend.Backend;
 import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.Samples;
 import convtrain.backend.StepMetrics;
-import convtrain.data.BatchStream;
 import convtrain.data.Dataset;
+import convtrain.graph.DataPlacement;
 import convtrain.graph.ModelGraph;
 import convtrain.plan.Plan;
 import convtrain.plan.RunState;
+import java.nio.ByteBuffer;
 import java.util.List;
+import java.util.stream.IntStream;
 
 /** Scores a network as it stands: no dropout, batch norm by its running statistics. */
 public final class Evaluator implements AutoCloseable {
@@ -32,7 +35,8 @@ public final class Evaluator implements AutoCloseable {
     this.classes = graph.classes();
     this.batchSize = batchSize(graph);
     this.logits = new float[Math.multiplyExact(batchSize, classes)];
-    this.plans = new Plans(backend, graph, state, null, normalization, batchSize, 0);
+    this.plans =
+        new Plans(backend, graph, state, null, normalization, batchSize, DataPlacement.AUTO, 0);
   }
 
   /** Samples that are scored at once. */
@@ -43,8 +47,8 @@ public final class Evaluator implements AutoCloseable {
   /** Loss and accuracy over a data set; the run's training metrics are cleared. */
   public StepMetrics score(Dataset data) {
     state.clearMetrics();
-    BatchStream batches = inOrder(data);
-    for (int n = next(batches); n > 0; n = next(batches)) {
+    start(new DatasetSamples(data));
+    for (int n = plans.feed().next(); n > 0; n = plans.feed().next()) {
       plans.of(n).step();
     }
     StepMetrics metrics = state.metrics();
@@ -60,9 +64,9 @@ public final class Evaluator implements AutoCloseable {
   public Evaluation evaluate(String split, Dataset data) {
     long[][] confusion = new long[classes][classes];
     state.clearMetrics();
-    BatchStream batches = inOrder(data);
+    start(new DatasetSamples(data));
     int done = 0;
-    for (int n = next(batches); n > 0; n = next(batches)) {
+    for (int n = plans.feed().next(); n > 0; n = plans.feed().next()) {
       Plan plan = plans.of(n);
       plan.step();
       plan.readLogits(logits);
@@ -84,34 +88,42 @@ public final class Evaluator implements AutoCloseable {
    */
   public double[][] predict(List<byte[]> images) {
     double[][] probabilities = new double[images.size()][];
-    for (int start = 0; start < images.size(); start += batchSize) {
-      List<byte[]> batch = images.subList(start, Math.min(images.size(), start + batchSize));
-      plans.host().images().clear();
-      batch.forEach(plans.host().images()::put);
-      // Labels play no part in the logits; zero is a class of every network.
-      plans.host().labels().clear();
-      for (int i = 0; i < batch.size(); i++) {
-        plans.host().labels().putInt(i * Integer.BYTES, 0);
-      }
-      Plan plan = plans.of(batch.size());
+    start(new Unlabelled(images));
+    int done = 0;
+    for (int n = plans.feed().next(); n > 0; n = plans.feed().next()) {
+      Plan plan = plans.of(n);
       plan.step();
       plan.readLogits(logits);
-      for (int i = 0; i < batch.size(); i++) {
-        probabilities[start + i] = softmax(i);
+      for (int i = 0; i < n; i++) {
+        probabilities[done + i] = softmax(i);
       }
+      done += n;
     }
     state.clearMetrics();
     return probabilities;
   }
 
-  private BatchStream inOrder(Dataset data) {
-    BatchStream batches = new BatchStream(data, batchSize, false, false, 0);
-    batches.startEpoch(0);
-    return batches;
+  /** Labels play no part in the logits; zero is a class of every network. */
+  private record Unlabelled(List<byte[]> images) implements Samples {
+    @Override
+    public int count() {
+      return images.size();
+    }
+
+    @Override
+    public void copyImage(int index, ByteBuffer into) {
+      into.put(images.get(index));
+    }
+
+    @Override
+    public int label(int index) {
+      return 0;
+    }
   }
 
-  private int next(BatchStream batches) {
-    return batches.next(plans.host().images(), plans.host().labels());
+  private void start(Samples samples) {
+    int[] order = IntStream.range(0, samples.count()).toArray();
+    plans.feed().start(samples, order, order.length);
   }
 
   private int best(int sample) {

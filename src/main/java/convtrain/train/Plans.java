@@ -1,20 +1,20 @@
 package convtrain.train;
 
 import convtrain.backend.Backend;
-import convtrain.backend.OpFactory.HostBatch;
+import convtrain.backend.Feed;
 import convtrain.backend.OpFactory.Normalization;
+import convtrain.graph.DataPlacement;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.OptimizerSpec;
 import convtrain.plan.Plan;
 import convtrain.plan.PlanCompiler;
 import convtrain.plan.RunState;
-import java.nio.ByteBuffer;
 import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
  * The plans of one network over one run state: one for each batch size that occurs (a full batch,
- * an epoch's last smaller one), made at first use, all reading the same host batch.
+ * an epoch's last smaller one), made at first use, all reading the same feed.
  */
 final class Plans implements AutoCloseable {
   private final Backend backend;
@@ -22,13 +22,14 @@ final class Plans implements AutoCloseable {
   private final RunState state;
   private final OptimizerSpec optimizer;
   private final Normalization normalization;
-  private final HostBatch host;
+  private final Feed feed;
   private final long seed;
   private final Map<Integer, Plan> bySize = new LinkedHashMap<>();
 
   /**
    * @param optimizer the update formula of training plans; null makes evaluation plans
    * @param batchSize of the largest batch
+   * @param placement where the samples are kept
    */
   Plans(
       Backend backend,
@@ -37,6 +38,7 @@ final class Plans implements AutoCloseable {
       OptimizerSpec optimizer,
       Normalization normalization,
       int batchSize,
+      DataPlacement placement,
       long seed) {
     this.backend = backend;
     this.graph = graph;
@@ -44,14 +46,12 @@ final class Plans implements AutoCloseable {
     this.optimizer = optimizer;
     this.normalization = normalization;
     this.seed = seed;
-    ByteBuffer images = backend.hostBuffer(Math.multiplyExact(batchSize, graph.input().elements()));
-    ByteBuffer labels = backend.hostBuffer(Math.multiplyExact(batchSize, Integer.BYTES));
-    host = new HostBatch(images, labels);
+    feed = backend.feed(graph.input().elements(), batchSize, placement);
   }
 
-  /** Where the next batch is to be written. */
-  HostBatch host() {
-    return host;
+  /** Where the batches come from. */
+  Feed feed() {
+    return feed;
   }
 
   /** The plan for a batch of this many samples. */
@@ -59,7 +59,7 @@ final class Plans implements AutoCloseable {
     Plan plan = bySize.get(samples);
     if (plan == null) {
       PlanCompiler.Options options =
-          new PlanCompiler.Options(samples, optimizer, normalization, host, seed);
+          new PlanCompiler.Options(samples, optimizer, normalization, feed, seed);
       plan = PlanCompiler.compile(backend, graph, state, options);
       bySize.put(samples, plan);
     }
@@ -69,5 +69,6 @@ final class Plans implements AutoCloseable {
   @Override
   public void close() {
     bySize.values().forEach(Plan::close);
+    feed.close();
   }
 }

@@ -2,15 +2,18 @@ package convtrain.train;
 
 import convtrain.backend.Backend;
 import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.Owned;
+import convtrain.backend.Readback;
 import convtrain.backend.StepMetrics;
 import convtrain.config.ConfigException;
 import convtrain.config.LearningRates;
 import convtrain.config.RunConfig;
-import convtrain.data.BatchStream;
 import convtrain.data.Dataset;
+import convtrain.data.Sampler;
 import convtrain.graph.ModelGraph;
 import convtrain.plan.RunState;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -39,10 +42,13 @@ public final class Trainer implements AutoCloseable {
   private final Data data;
   private final TrainListener listener;
   private final ModelGraph graph;
-  private final BatchStream batches;
+  private final Sampler sampler;
+  private final DatasetSamples samples;
   private final LearningRates rates;
   private final int batchSize;
+  private final Owned owned = new Owned();
   private final RunState state;
+  private final Readback progress;
   private final Plans plans;
   private final Evaluator evaluator;
   private EpochRecord lastEpoch;
@@ -57,22 +63,34 @@ public final class Trainer implements AutoCloseable {
     this.listener = listener;
     graph = ModelGraph.of(run.model());
     batchSize = Math.min(run.train().batchSize(), data.train().size());
-    batches =
-        new BatchStream(
+    samples = new DatasetSamples(data.train());
+    sampler =
+        new Sampler(
             data.train(), batchSize, run.data().shuffle(), run.data().dropLast(), run.seed());
-    rates = run.train().learningRates(batches.stepsPerEpoch());
+    rates = run.train().learningRates(sampler.stepsPerEpoch());
     float[] schedule = table(rates);
     Normalization normalization = normalization(run, graph);
-    state = new RunState(backend, graph, batchSize, run.train().optimizer(), rates.steps());
     try {
+      state =
+          owned.add(
+              new RunState(backend, graph, batchSize, run.train().optimizer(), rates.steps()));
+      progress = owned.add(state.metricsReadback(backend));
       state.setSchedule(schedule);
       state.initialize(run.seed());
       plans =
-          new Plans(
-              backend, graph, state, run.train().optimizer(), normalization, batchSize, run.seed());
-      evaluator = new Evaluator(backend, graph, state, normalization);
+          owned.add(
+              new Plans(
+                  backend,
+                  graph,
+                  state,
+                  run.train().optimizer(),
+                  normalization,
+                  batchSize,
+                  run.data().placement(),
+                  run.seed()));
+      evaluator = owned.add(new Evaluator(backend, graph, state, normalization));
     } catch (RuntimeException | Error e) {
-      state.close();
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }
@@ -133,7 +151,7 @@ public final class Trainer implements AutoCloseable {
     listener.started(
         new TrainStart(
             run.train().epochs(),
-            batches.samplesPerEpoch(),
+            sampler.samplesPerEpoch(),
             run.train().batchSize(),
             data.validation() != null));
     for (int epoch = 1; epoch <= run.train().epochs(); epoch++) {
@@ -148,10 +166,10 @@ public final class Trainer implements AutoCloseable {
     epochInProgress = epoch;
     stepInProgress = 0;
     state.clearMetrics();
-    batches.startEpoch(epoch);
+    plans.feed().start(samples, sampler.order(epoch), sampler.samplesPerEpoch());
     long started = System.nanoTime();
     long shown = started;
-    for (int n = next(); n > 0; n = next()) {
+    for (int n = plans.feed().next(); n > 0; n = plans.feed().next()) {
       if (stop.getAsBoolean()) {
         checkedEnd(epoch);
         return false;
@@ -166,35 +184,35 @@ public final class Trainer implements AutoCloseable {
     }
     StepMetrics metrics = checkedEnd(epoch);
     listener.step(
-        epoch, stepInProgress, batches.stepsPerEpoch(), metrics.loss(), metrics.accuracy());
+        epoch, stepInProgress, sampler.stepsPerEpoch(), metrics.loss(), metrics.accuracy());
     double trainSeconds = (System.nanoTime() - started) / 1e9;
     lastEpoch = score(epoch, metrics, trainSeconds);
     listener.epoch(lastEpoch);
     return true;
   }
 
-  private int next() {
-    return batches.next(plans.host().images(), plans.host().labels());
-  }
-
   private void showProgress(int epoch) {
-    StepMetrics metrics = checked(epoch);
+    progress.request();
+    ByteBuffer bytes = progress.poll();
+    if (bytes == null) {
+      return;
+    }
+    StepMetrics metrics = checked(epoch, StepMetrics.of(bytes));
     listener.step(
-        epoch, stepInProgress, batches.stepsPerEpoch(), metrics.loss(), metrics.accuracy());
+        epoch, stepInProgress, sampler.stepsPerEpoch(), metrics.loss(), metrics.accuracy());
   }
 
-  private StepMetrics checked(int epoch) {
-    StepMetrics metrics = state.metrics();
+  private StepMetrics checked(int epoch, StepMetrics metrics) {
     if (metrics.firstBadStep() >= 0) {
-      long inEpoch = metrics.firstBadStep() - (epoch - 1L) * batches.stepsPerEpoch() + 1;
-      throw TrainingDivergedException.loss(epoch, inEpoch, batches.stepsPerEpoch(), lastEpoch);
+      long inEpoch = metrics.firstBadStep() - (epoch - 1L) * sampler.stepsPerEpoch() + 1;
+      throw TrainingDivergedException.loss(epoch, inEpoch, sampler.stepsPerEpoch(), lastEpoch);
     }
     return metrics;
   }
 
   private StepMetrics checkedEnd(int epoch) {
     backend.synchronize();
-    StepMetrics metrics = checked(epoch);
+    StepMetrics metrics = checked(epoch, state.metrics());
     // A ReLU turns NaN into 0, so a finite loss does not prove the weights sound.
     String spoilt = Weights.firstNotFinite(state);
     if (spoilt != null) {
@@ -245,19 +263,17 @@ public final class Trainer implements AutoCloseable {
 
   /** Steps of one epoch, a last smaller batch's included. */
   public int stepsPerEpoch() {
-    return batches.stepsPerEpoch();
+    return sampler.stepsPerEpoch();
   }
 
   /** {@code epoch 3, step 120 of 469}: how far training came. */
   public String position() {
     return "epoch %d, step %d of %d"
-        .formatted(epochInProgress, stepInProgress, batches.stepsPerEpoch());
+        .formatted(epochInProgress, stepInProgress, sampler.stepsPerEpoch());
   }
 
   @Override
   public void close() {
-    evaluator.close();
-    plans.close();
-    state.close();
+    owned.close();
   }
 }

@@ -34,7 +34,7 @@ abstract class BackendContract {
   @BeforeParameterizedClassInvocation
   static void open(Backend.Provider provider) {
     try {
-      opened = provider.open(THREADS);
+      opened = provider.open(Backend.Options.withThreads(THREADS));
     } catch (RuntimeException | LinkageError e) {
       Assumptions.abort("backend " + provider.name() + " cannot start here: " + e);
     }

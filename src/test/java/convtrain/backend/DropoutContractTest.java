@@ -36,7 +36,7 @@ class DropoutContractTest extends BackendContract {
   }
 
   @ParameterizedTest
-  @ValueSource(doubles = {0, 0.04, 0.5, 0.999})
+  @ValueSource(doubles = {0, 0.04, 0.2, 0.35, 0.5, 0.7, 0.999})
   void elementsFallAsTheSeedAndStepSay(double p) {
     int n = 3;
     ModelGraph graph = graph(dropout(p));
@@ -85,6 +85,37 @@ class DropoutContractTest extends BackendContract {
     }
   }
 
+  /** A pixel of 32 channels is one group: elements that are decided together. */
+  @ParameterizedTest
+  @ValueSource(doubles = {0.04, 0.35, 0.5, 0.8})
+  void elementsDecidedTogetherFallIndependently(double p) {
+    Shape image = Shape.image(32, 10, 10);
+    int n = 200;
+    double[] ones = new double[n * image.elements()];
+    Arrays.fill(ones, 1);
+    ModelGraph graph = ModelGraph.of(new ModelSpec(image, List.of(dropout(p))));
+    int[][] both = new int[32][32];
+    try (OpHarness harness = new OpHarness(backend(), graph, n, Mode.TRAINING)) {
+      double[] y = harness.forward(ones);
+      for (int i = 0; i < y.length; i++) {
+        for (int other = 0; other < 32 && y[i] == 0; other++) {
+          int c = i / 100 % 32;
+          both[c][other] += y[i + 100 * (other - c)] == 0 ? 1 : 0;
+        }
+      }
+    }
+    double groups = n * 100;
+    for (int i = 0; i < 32; i++) {
+      for (int j = 0; j < 32; j++) {
+        double expected = i == j ? p : p * p;
+        double deviation = Math.sqrt(expected * (1 - expected) / groups);
+        assertThat(both[i][j] / groups)
+            .as("elements %d and %d", i, j)
+            .isCloseTo(expected, within(6 * deviation));
+      }
+    }
+  }
+
   @Test
   void evaluationDropsNothing() {
     double[] x = rounded(RandomGraphs.normals(2 * IMAGE.elements(), new Random(4)));
@@ -93,24 +124,32 @@ class DropoutContractTest extends BackendContract {
     }
   }
 
-  @ParameterizedTest(name = "p {0}, ReLU between: {1}, as the backend fuses: {2}")
+  /** Samples and channels that fill a backend's blocks and vectors, and some that do not. */
+  @ParameterizedTest(name = "p {0}, ReLU between: {1}, as the backend fuses: {2}, [{3}, {4}]")
   @CsvSource({
-    "0.04, true, true",
-    "0.5, true, true",
-    "0.999, true, true",
-    "0.04, false, true",
-    "0.5, false, true",
-    "0.5, true, false",
-    "0.5, false, false"
+    "0.04, true, true, 7, 17",
+    "0.04, true, true, 8, 16",
+    "0.5, true, true, 7, 17",
+    "0.5, true, true, 8, 24",
+    "0.999, true, true, 7, 17",
+    "0.999, true, true, 8, 16",
+    "0.04, false, true, 7, 17",
+    "0.5, false, true, 8, 16",
+    "0.5, true, false, 7, 17",
+    "0.5, false, false, 8, 16"
   })
-  void dropoutBehindBatchNormMatchesTheReference(double p, boolean relu, boolean fused) {
-    int n = 7;
+  void dropoutBehindBatchNormMatchesTheReference(
+      double p, boolean relu, boolean fused, int n, int channels) {
+    Shape image = Shape.image(channels, 13, 11);
     LayerSpec norm = new LayerSpec.BatchNorm2d("bn", null, null, null, null);
-    ModelGraph graph =
-        relu ? graph(norm, new LayerSpec.Relu(null, null), dropout(p)) : graph(norm, dropout(p));
+    List<LayerSpec> layers =
+        relu
+            ? List.of(norm, new LayerSpec.Relu(null, null), dropout(p))
+            : List.of(norm, dropout(p));
+    ModelGraph graph = ModelGraph.of(new ModelSpec(image, layers));
     Map<String, double[]> parameters = new LinkedHashMap<>();
     RandomGraphs.parameters(graph, 5).forEach((name, v) -> parameters.put(name, rounded(v)));
-    double[] x = rounded(RandomGraphs.normals(n * IMAGE.elements(), new Random(6)));
+    double[] x = rounded(RandomGraphs.normals(n * image.elements(), new Random(6)));
     double[] dy = rounded(RandomGraphs.normals(x.length, new Random(7)));
     Mode mode = fused ? Mode.TRAINING_FUSED : Mode.TRAINING;
     try (OpHarness harness = new OpHarness(backend(), graph, n, mode)) {
@@ -121,7 +160,7 @@ class DropoutContractTest extends BackendContract {
       Node last = graph.output();
       ReferenceNet net = new ReferenceNet(graph, parameters);
       net.setDropout(
-          last.name(), ReferenceDropout.factors(OpHarness.SEED, 9, last.index(), p, n, IMAGE));
+          last.name(), ReferenceDropout.factors(OpHarness.SEED, 9, last.index(), p, n, image));
       Tolerance tolerance = Tolerance.of("batch_norm2d");
       tolerance.check("y", y, net.forward(x, true));
       ReferenceNet.Gradients expected = net.backward(dy);

@@ -2,13 +2,15 @@ package convtrain.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import convtrain.backend.OpFactory.HostBatch;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.OpFactory.RandomState;
+import convtrain.graph.DataPlacement;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.ParameterSpec;
+import convtrain.graph.Shape;
+import convtrain.testing.ArraySamples;
 import convtrain.testing.DeviceFloats;
 import convtrain.testing.ReferenceNet;
 import java.util.ArrayList;
@@ -54,6 +56,7 @@ final class OpHarness implements AutoCloseable {
   private final Map<Integer, DeviceBuffer> totals = new HashMap<>();
   private final Map<Integer, Op> sums = new HashMap<>();
   private final DeviceBuffer clock;
+  private final Feed feed;
   private final Op stage;
 
   OpHarness(Backend backend, ModelGraph graph, int n, Mode mode) {
@@ -70,6 +73,7 @@ final class OpHarness implements AutoCloseable {
     makeGroups(mode == Mode.TRAINING_FUSED);
     values.put(Node.INPUT, activation(Node.INPUT));
     groups.forEach(group -> values.put(group.output, activation(group.output)));
+    feed = backend.feed(graph.input().elements(), n, DataPlacement.AUTO);
     stage = stage();
     bindAll();
   }
@@ -81,7 +85,8 @@ final class OpHarness implements AutoCloseable {
   }
 
   private DeviceBuffer activation(int tensor) {
-    DeviceBuffer buffer = allocate((long) n * graph.shapeOf(tensor).elements() * Float.BYTES);
+    long elements = (long) n * graph.shapeOf(tensor).elements();
+    DeviceBuffer buffer = allocate(elements * factory.precision().elementBytes());
     perPass.add(buffer);
     return buffer;
   }
@@ -138,14 +143,11 @@ final class OpHarness implements AutoCloseable {
     int channels = graph.input().channels();
     float[] ones = new float[channels];
     Arrays.fill(ones, 1);
-    HostBatch host =
-        new HostBatch(
-            backend.hostBuffer(n * graph.input().elements()),
-            backend.hostBuffer(n * Integer.BYTES));
+    closers.add(feed::close);
     DeviceBuffer labels = allocate((long) n * Integer.BYTES);
     Op op =
         factory.stage(
-            host,
+            feed,
             new Normalization(graph.input(), new float[channels], ones),
             values.get(Node.INPUT),
             labels);
@@ -224,15 +226,29 @@ final class OpHarness implements AutoCloseable {
     StepClock.write(clock, step);
   }
 
-  /** The last layer's output [N, C, H, W]. */
+  /**
+   * The last layer's output [N, C, H, W].
+   *
+   * @param x held exactly by the backend's precision
+   */
   double[] forward(double[] x) {
     perPass.forEach(DeviceFloats::spoil);
+    feed.start(new ArraySamples(new byte[n * graph.input().elements()], new int[n]), new int[n], n);
+    feed.next();
     stage.forward();
     backend.synchronize();
-    DeviceFloats.write(DeviceFloats.toDevice(x, graph.input()), values.get(Node.INPUT));
+    write(x, graph.input(), values.get(Node.INPUT));
     groups.forEach(group -> group.op.forward());
     int output = graph.output().index();
-    return DeviceFloats.fromDevice(DeviceFloats.read(values.get(output)), graph.shapeOf(output));
+    return read(values.get(output), graph.shapeOf(output));
+  }
+
+  private void write(double[] nchw, Shape sample, DeviceBuffer to) {
+    DeviceFloats.write(factory.precision(), DeviceFloats.toDevice(nchw, sample), to);
+  }
+
+  private double[] read(DeviceBuffer from, Shape sample) {
+    return DeviceFloats.fromDevice(DeviceFloats.read(factory.precision(), from), sample);
   }
 
   /** Gradients of sum(dy y), after a forward pass. */
@@ -244,7 +260,7 @@ final class OpHarness implements AutoCloseable {
           layouts.get(name).write(nan, buffer);
         });
     int output = graph.output().index();
-    DeviceFloats.write(DeviceFloats.toDevice(dy, graph.shapeOf(output)), totals.get(output));
+    write(dy, graph.shapeOf(output), totals.get(output));
     for (int g = groups.size() - 1; g >= 0; g--) {
       sum(groups.get(g).output);
       groups.get(g).op.backward();
@@ -252,8 +268,7 @@ final class OpHarness implements AutoCloseable {
     sum(Node.INPUT);
     Map<String, double[]> found = new LinkedHashMap<>();
     gradients.forEach((name, buffer) -> found.put(name, fetch(name, buffer)));
-    double[] dx = DeviceFloats.fromDevice(DeviceFloats.read(totals.get(Node.INPUT)), graph.input());
-    return new ReferenceNet.Gradients(dx, found);
+    return new ReferenceNet.Gradients(read(totals.get(Node.INPUT), graph.input()), found);
   }
 
   private void sum(int tensor) {

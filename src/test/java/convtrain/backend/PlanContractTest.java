@@ -87,7 +87,7 @@ class PlanContractTest extends BackendContract {
         }
         // The second step finds in memory what the first one left.
         run.load(parameters);
-        plan.step();
+        run.step(plan);
         check(model, found(graph, run), expected);
       }
       return true;
@@ -107,7 +107,7 @@ class PlanContractTest extends BackendContract {
         run.randomBatch(new Random(seed));
         for (int step = 0; step < 2; step++) {
           run.load(parameters);
-          plan.step();
+          run.step(plan);
           Found expected = reference(graph, parameters, run, n, step, 0);
           if (close(reference(graph, parameters, run, n, step, 1e-6), expected)) {
             check(model, found(graph, run), expected);

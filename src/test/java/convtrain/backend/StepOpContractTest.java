@@ -3,10 +3,11 @@ package convtrain.backend;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import convtrain.backend.OpFactory.HostBatch;
 import convtrain.backend.OpFactory.Normalization;
+import convtrain.graph.DataPlacement;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Shape;
+import convtrain.testing.ArraySamples;
 import convtrain.testing.DeviceFloats;
 import convtrain.testing.Golden;
 import convtrain.testing.ReferenceOptimizer;
@@ -235,18 +236,14 @@ class StepOpContractTest extends BackendContract {
     float[] std = Arrays.copyOf(new float[] {0.3081f, 0.25f, 2f}, channels);
     byte[] bytes = new byte[n * image.elements()];
     new Random(1).nextBytes(bytes);
-    // Room for a larger batch than this plan's.
-    HostBatch host =
-        new HostBatch(
-            backend().hostBuffer(2 * bytes.length), backend().hostBuffer(2 * n * Integer.BYTES));
-    host.images().put(0, bytes);
     int[] classes = {3, 0, 9, 1, 1_000};
-    for (int i = 0; i < n; i++) {
-      host.labels().putInt(i * Integer.BYTES, classes[i]);
-    }
+    // Room for a larger batch than this plan's.
+    Feed feed = own(backend().feed(image.elements(), 2 * n, DataPlacement.AUTO));
+    feed.start(new ArraySamples(bytes, classes), new int[] {0, 1, 2, 3, 4}, n);
+    assertThat(feed.next()).isEqualTo(n);
     DeviceBuffer x = floats(new float[bytes.length]);
     DeviceBuffer labels = ints(new int[n]);
-    Op op = own(backend().ops(n, true).stage(host, new Normalization(image, mean, std), x, labels));
+    Op op = own(backend().ops(n, true).stage(feed, new Normalization(image, mean, std), x, labels));
     op.forward();
     backend().synchronize();
 

@@ -63,7 +63,7 @@ class TrainingContractTest extends BackendContract {
         int batch = step % stepsPerEpoch;
         boolean ends = batch == stepsPerEpoch - 1;
         sample.copy(batch * BATCH, ends ? last : BATCH, run.images(), run.labels());
-        (ends ? smaller : full).step();
+        run.step(ends ? smaller : full);
         assertThat(run.takeMetrics().loss())
             .as("loss of step %d", step)
             .isCloseTo(losses[step], within(lossTolerance * losses[step]));
@@ -113,7 +113,7 @@ class TrainingContractTest extends BackendContract {
       MnistSample sample = new MnistSample();
       for (int step = 0; step < 30; step++) {
         sample.copy(32 * step, 32, run.images(), run.labels());
-        plan.step();
+        run.step(plan);
       }
       backend().synchronize();
       return run.tensors();
@@ -140,12 +140,13 @@ class TrainingContractTest extends BackendContract {
     try (PlanRun run = shipped(8, 200, 1)) {
       Plan plan = run.plan(8, true);
       new MnistSample().copy(0, 8, run.images(), run.labels());
+      run.startPass(8, 2 * steps);
       for (int step = 0; step < steps; step++) {
-        plan.step();
+        run.nextStep(plan);
       }
       long before = threads.getCurrentThreadAllocatedBytes();
       for (int step = 0; step < steps; step++) {
-        plan.step();
+        run.nextStep(plan);
       }
       long allocated = threads.getCurrentThreadAllocatedBytes() - before;
       // What the measurement itself allocates; a buffer view or a boxed value a step is 800 or

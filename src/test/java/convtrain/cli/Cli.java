@@ -3,10 +3,18 @@ package convtrain.cli;
 import java.io.ByteArrayOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
+import java.util.Set;
+import java.util.stream.Stream;
 
-/** Runs a command line in this process and keeps what it prints. */
+/**
+ * Runs a command line in this process and keeps what it prints; on the CPU unless told otherwise,
+ * since the machine may have a GPU.
+ */
 record Cli(int exitCode, String out, String err) {
-  static Cli run(String... args) {
+  private static final Set<String> COMPUTING = Set.of("train", "evaluate", "predict");
+
+  static Cli run(String... given) {
+    String[] args = onCpu(given);
     PrintStream standardOut = System.out;
     PrintStream standardErr = System.err;
     ByteArrayOutputStream out = new ByteArrayOutputStream();
@@ -21,5 +29,14 @@ record Cli(int exitCode, String out, String err) {
       System.setOut(standardOut);
       System.setErr(standardErr);
     }
+  }
+
+  private static String[] onCpu(String... args) {
+    if (args.length == 0
+        || !COMPUTING.contains(args[0])
+        || Stream.of(args).anyMatch(arg -> arg.startsWith("--backend"))) {
+      return args;
+    }
+    return Stream.concat(Stream.of(args), Stream.of("--backend=cpu")).toArray(String[]::new);
   }
 }

@@ -3,7 +3,9 @@ package convtrain.config;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
+import convtrain.graph.DataPlacement;
 import convtrain.graph.OptimizerSpec;
+import convtrain.graph.Precision;
 import convtrain.graph.Shape;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -35,21 +37,26 @@ class RunConfigTest {
                 true,
                 null,
                 0.0,
-                false));
-    assertThat(new TrainConfig(3, null, null, null, null))
+                false,
+                DataPlacement.AUTO));
+    assertThat(new TrainConfig(3, null, null, null, null, null, null, null))
         .isEqualTo(
             new TrainConfig(
                 3,
                 128,
                 Loss.CROSS_ENTROPY,
                 new OptimizerSpec.Sgd(0.001, 0.0, 0.0, false, 0.0),
-                new ScheduleSpec.Constant(0)));
+                new ScheduleSpec.Constant(0),
+                Precision.FP32,
+                true,
+                true));
   }
 
   @Test
   void resolvedRunFileSpellsDefaultsOut() {
     assertThat(RunConfigLoader.toJson(RunFile.load(folder, RunFile.TEXT)))
         .contains("\"validation_split\" : 0.0", "\"dilation\" : 1", "\"weight_decay\" : 0.0")
+        .contains("\"precision\" : \"fp32\"", "\"placement\" : \"auto\"", "\"cuda_graph\" : true")
         .contains("\"warmup_steps\" : 0", "\"mean\" : 0.0", "\"batch_size\" : 128")
         .doesNotContain("null");
   }
@@ -95,9 +102,9 @@ class RunConfigTest {
   void cyclingAMomentumThatTheOptimizerLacksIsRefusedUnlessSwitchedOff() {
     OptimizerSpec plain = new OptimizerSpec.Sgd(0.1, 0.0, null, null, null);
     assertThatIllegalArgumentException()
-        .isThrownBy(() -> new TrainConfig(1, null, null, plain, oneCycle(null)))
+        .isThrownBy(() -> train(1, plain, oneCycle(null)))
         .withMessageContaining("set schedule.cycle_momentum=false");
-    LearningRates rates = new TrainConfig(2, null, null, plain, oneCycle(false)).learningRates(10);
+    LearningRates rates = train(2, plain, oneCycle(false)).learningRates(10);
     assertThat(rates.steps()).isEqualTo(20);
     assertThat(rates.momentum(7)).isZero();
   }
@@ -106,7 +113,11 @@ class RunConfigTest {
     return new ScheduleSpec.OneCycle(0.1, null, null, null, null, cycleMomentum, null, null, null);
   }
 
+  private static TrainConfig train(int epochs, OptimizerSpec optimizer, ScheduleSpec schedule) {
+    return new TrainConfig(epochs, null, null, optimizer, schedule, null, null, null);
+  }
+
   private static DataConfig data(String dir) {
-    return new DataConfig("mnist", dir, null, null, null, null, null);
+    return new DataConfig("mnist", dir, null, null, null, null, null, null);
   }
 }

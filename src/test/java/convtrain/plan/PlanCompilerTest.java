@@ -43,8 +43,12 @@ class PlanCompilerTest {
   }
 
   private static PlanRun run(Backend backend, ModelGraph graph) {
+    return run(backend, graph, 4);
+  }
+
+  private static PlanRun run(Backend backend, ModelGraph graph, int batchSize) {
     OptimizerSpec sgd = new OptimizerSpec.Sgd(0.1, 0.9, null, null, null);
-    return new PlanRun(backend, graph, sgd, 4, 0, 1, PlanRun.constant(10, 0.1, 0.9), 1);
+    return new PlanRun(backend, graph, sgd, batchSize, 0, 1, PlanRun.constant(10, 0.1, 0.9), 1);
   }
 
   private static List<String> labels(Plan plan, Phase phase) {
@@ -130,8 +134,8 @@ class PlanCompilerTest {
         assertThat(labels(withSoftmax, Phase.FORWARD)).isEqualTo(labels(plan, Phase.FORWARD));
         a.randomBatch(new Random(1));
         b.randomBatch(new Random(1));
-        plan.step();
-        withSoftmax.step();
+        a.step(plan);
+        b.step(withSoftmax);
         plan.readLogits(bare);
         withSoftmax.readLogits(written);
         assertThat(written).isEqualTo(bare);
@@ -144,7 +148,7 @@ class PlanCompilerTest {
   void logitsAreReadIntoAnArrayWithRoomForMore() {
     try (PlanRun run = run(cpu, graph(CONV + ", " + HEAD))) {
       Plan plan = run.plan(3, false);
-      plan.step();
+      run.step(plan);
       float[] logits = new float[20];
       logits[6] = 5;
       plan.readLogits(logits);
@@ -210,6 +214,31 @@ class PlanCompilerTest {
       assertThat(backend.openBuffers()).isEqualTo(before);
     }
     assertThat(backend.openBuffers()).isZero();
+  }
+
+  @Test
+  void planThatDoesNotFitNamesItsLargestLayersAndTheBatchSizeThatWould() {
+    WatchedBackend backend = new WatchedBackend(cpu);
+    try (PlanRun run = run(backend, graph(CONV + ", " + HEAD), 32)) {
+      long state = run.state().bytes();
+      Plan fitting = run.plan(16, true);
+      long half = fitting.arenaBytes();
+      fitting.close();
+      long open = backend.openBuffers();
+      backend.limitMemory(state + half);
+      assertThatThrownBy(() -> run.plan(32, true))
+          .isInstanceOf(PlanException.class)
+          .hasMessageStartingWith("batch size 32 needs ")
+          .hasMessageContaining(" most goes to: conv2d1 (conv2d) ")
+          .hasMessageEndingWith("; train.batch_size=16 would fit");
+      backend.limitMemory(state);
+      assertThatThrownBy(() -> run.plan(32, true))
+          .hasMessageContaining("0.0 MiB are free on cpu")
+          .hasMessageEndingWith(
+              "no batch size fits: use a smaller model or free memory on the device");
+      assertThat(backend.openOps()).isZero();
+      assertThat(backend.openBuffers()).isEqualTo(open);
+    }
   }
 
   @Test

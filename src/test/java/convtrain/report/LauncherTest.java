@@ -219,6 +219,55 @@ class LauncherTest {
     assertThat(root.resolve("builds")).doesNotExist();
   }
 
+  @Test
+  void cudaRedistBringsTheLibrariesOnceAndThenRunsTheRest() throws Exception {
+    age(
+        Files.writeString(
+            root.resolve("pom.xml"), "<cuda-redist.version>12.6</cuda-redist.version>"));
+    executable(bin.resolve("mvn"), MVN + "echo /m2/redist.jar >target/cuda-redist.path\n");
+    executable(
+        bin.resolve("java"),
+        JAVA.replace("VERSION", "17.0.1")
+            .replace("exit 42", "case $* in *cuda-redist*) exit 0;; esac\nexit 42"));
+    Path script = root.resolve("scripts/convtrain");
+    Map<String, String> cache = Map.of("CONVTRAIN_CACHE", temp.resolve("a cache").toString());
+
+    Result result = run(cache, script, "--cuda-redist", "train", "x.json");
+    assertThat(result.err)
+        .contains("2.0 GB to download once, 1.5 GB unpacked in " + temp.resolve("a cache"));
+    assertThat(builds()).hasSize(2);
+    assertThat(builds().get(1))
+        .contains("-Pcuda-redist dependency:build-classpath -DincludeArtifactIds=cuda")
+        .endsWith("-Dmdep.outputFile=" + root + "/target/cuda-redist.path");
+    assertThat(result.out)
+        .contains("<convtrain.cli.Main>\n<cuda-redist>\n</m2/redist.jar>\nOMP_NUM_THREADS=unset")
+        .endsWith("<convtrain.cli.Main>\n<train>\n<x.json>\n");
+    assertThat(result.status).isEqualTo(42);
+
+    Files.createDirectories(temp.resolve("a cache/cuda-redist/12.6"));
+    Result again = run(cache, script, "--cuda-redist");
+    assertThat(again.status).isZero();
+    assertThat(again.out + again.err).isEmpty();
+    assertThat(builds()).hasSize(2);
+  }
+
+  @Test
+  void cudaRedistStopsWhereTheLibrariesCannotBeBrought() throws Exception {
+    assertThat(run().status).isEqualTo(42);
+    executable(bin.resolve("mvn"), "#!/bin/sh\necho no network >&2\nexit 1\n");
+    Path script = root.resolve("scripts/convtrain");
+    Map<String, String> cache = Map.of("CONVTRAIN_CACHE", temp.resolve("cache").toString());
+    Result result = run(cache, script, "--cuda-redist", "train", "x.json");
+    assertThat(result.status).isEqualTo(1);
+    assertThat(result.out).isEmpty();
+    assertThat(result.err).endsWith("no network\nconvtrain: Maven could not bring the libraries\n");
+
+    Files.delete(root.resolve("pom.xml"));
+    Files.createDirectory(root.resolve("lib"));
+    Files.writeString(root.resolve("convtrain.jar"), "");
+    assertThat(run(cache, script, "--cuda-redist").err).contains("convtrain cuda-redist JAR");
+  }
+
   private boolean onlyFakes;
 
   /** Leaves on PATH, beside the fakes, only the tools that every system has. */

@@ -1,15 +1,17 @@
 package convtrain.testing;
 
 import convtrain.backend.Backend;
-import convtrain.backend.OpFactory.HostBatch;
+import convtrain.backend.Feed;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.StepMetrics;
+import convtrain.graph.DataPlacement;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.OptimizerSpec;
 import convtrain.plan.Plan;
 import convtrain.plan.PlanCompiler;
 import convtrain.plan.RunState;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
@@ -23,7 +25,9 @@ public final class PlanRun implements AutoCloseable {
   private final ModelGraph graph;
   private final OptimizerSpec optimizer;
   private final Normalization normalization;
-  private final HostBatch host;
+  private final ByteBuffer images;
+  private final ByteBuffer labels;
+  private final Feed feed;
   private final RunState state;
   private final long seed;
   private final List<Plan> plans = new ArrayList<>();
@@ -48,10 +52,9 @@ public final class PlanRun implements AutoCloseable {
     this.seed = seed;
     int channels = graph.input().channels();
     normalization = new Normalization(graph.input(), filled(channels, mean), filled(channels, std));
-    host =
-        new HostBatch(
-            backend.hostBuffer(batchSize * graph.input().elements()),
-            backend.hostBuffer(batchSize * Integer.BYTES));
+    images = ByteBuffer.allocate(batchSize * graph.input().elements());
+    labels = ByteBuffer.allocate(batchSize * Integer.BYTES).order(ByteOrder.nativeOrder());
+    feed = backend.feed(graph.input().elements(), batchSize, DataPlacement.AUTO);
     state = new RunState(backend, graph, batchSize, optimizer, rates.length / 2);
     state.setSchedule(rates);
     state.initialize(seed);
@@ -80,9 +83,31 @@ public final class PlanRun implements AutoCloseable {
             backend,
             graph,
             state,
-            new PlanCompiler.Options(n, training ? optimizer : null, normalization, host, seed));
+            new PlanCompiler.Options(n, training ? optimizer : null, normalization, feed, seed));
     plans.add(plan);
     return plan;
+  }
+
+  /** Runs one step on the batch as it stands. */
+  public void step(Plan plan) {
+    startPass(plan.batchSize(), 1);
+    nextStep(plan);
+  }
+
+  /** Begins a pass of a batch of {@code n}, which is delivered a number of times. */
+  public void startPass(int n, int times) {
+    int[] order = new int[n * times];
+    Arrays.setAll(order, i -> i % n);
+    byte[] bytes = Arrays.copyOf(images.array(), n * graph.input().elements());
+    feed.start(new ArraySamples(bytes, labels(n)), order, order.length);
+  }
+
+  /** The next step of the pass. */
+  public void nextStep(Plan plan) {
+    if (feed.next() != plan.batchSize()) {
+      throw new IllegalStateException("the feed gave another batch than the plan's");
+    }
+    plan.step();
   }
 
   /** Sets every tensor of the network. */
@@ -94,11 +119,11 @@ public final class PlanRun implements AutoCloseable {
 
   /** Fills the batch with random bytes and classes. */
   public void randomBatch(Random random) {
-    byte[] bytes = new byte[host.images().capacity()];
+    byte[] bytes = new byte[images.capacity()];
     random.nextBytes(bytes);
-    host.images().put(0, bytes);
-    for (int i = 0; i < host.labels().capacity() / Integer.BYTES; i++) {
-      host.labels().putInt(i * Integer.BYTES, random.nextInt(graph.classes()));
+    images.put(0, bytes);
+    for (int i = 0; i < labels.capacity() / Integer.BYTES; i++) {
+      labels.putInt(i * Integer.BYTES, random.nextInt(graph.classes()));
     }
   }
 
@@ -108,23 +133,23 @@ public final class PlanRun implements AutoCloseable {
     float mean = normalization.mean()[0];
     float std = normalization.std()[0];
     for (int i = 0; i < x.length; i++) {
-      x[i] = ((host.images().get(i) & 0xFF) / 255f - mean) / std;
+      x[i] = ((images.get(i) & 0xFF) / 255f - mean) / std;
     }
     return x;
   }
 
   public int[] labels(int n) {
-    int[] labels = new int[n];
-    Arrays.setAll(labels, i -> host.labels().getInt(i * Integer.BYTES));
-    return labels;
+    int[] classes = new int[n];
+    Arrays.setAll(classes, i -> labels.getInt(i * Integer.BYTES));
+    return classes;
   }
 
   public ByteBuffer images() {
-    return host.images();
+    return images.clear();
   }
 
   public ByteBuffer labels() {
-    return host.labels();
+    return labels.clear();
   }
 
   public RunState state() {
@@ -151,6 +176,7 @@ public final class PlanRun implements AutoCloseable {
     for (int i = plans.size() - 1; i >= 0; i--) {
       plans.get(i).close();
     }
+    feed.close();
     state.close();
   }
 }

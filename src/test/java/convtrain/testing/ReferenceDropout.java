@@ -2,13 +2,17 @@ package convtrain.testing;
 
 import convtrain.graph.Philox;
 import convtrain.graph.Shape;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Set;
 
 /**
- * Which elements dropout drops, element by element from the documented contract: byte e % 16 of the
- * Philox block (e / 16, step, layer, DROPOUT) against 256 p, ties by 53 bits of (e, step, layer,
- * DROPOUT_TIE); e counts in [N, H, W, C] order.
+ * Which elements dropout drops, from the documented contract alone: how many of a group of 32 by
+ * the binomial distribution's tails, which of them by five-bit positions; elements count in [N, H,
+ * W, C] order.
  */
 public final class ReferenceDropout {
+  private static final int DROPOUT = Philox.Purpose.DROPOUT.ordinal();
   private static final long LOW = 0xFFFFFFFFL;
 
   private ReferenceDropout() {}
@@ -16,8 +20,13 @@ public final class ReferenceDropout {
   /** 0 or 1 / (1 - p) for each element [N, C, H, W]. */
   public static double[] factors(long seed, long step, int layer, double p, int n, Shape sample) {
     float[] nhwc = new float[n * sample.elements()];
-    for (int e = 0; e < nhwc.length; e++) {
-      nhwc[e] = dropped(seed, step, layer, p, e) ? 0 : 1;
+    Arrays.fill(nhwc, 1);
+    for (int group = 0; 32 * group < nhwc.length; group++) {
+      for (int member : fallen(seed, step, layer, p, group)) {
+        if (32 * group + member < nhwc.length) {
+          nhwc[32 * group + member] = 0;
+        }
+      }
     }
     double[] factors = DeviceFloats.fromDevice(nhwc, sample);
     for (int i = 0; i < factors.length; i++) {
@@ -26,15 +35,55 @@ public final class ReferenceDropout {
     return factors;
   }
 
-  private static boolean dropped(long seed, long step, int layer, double p, int e) {
-    long[] words = philox(seed, e / 16, step, layer, Philox.Purpose.DROPOUT.ordinal());
-    long value = words[e % 16 / 4] >> 8 * (e % 4) & 0xFF;
-    double threshold = Math.floor(256 * p);
-    if (value != threshold) {
-      return value < threshold;
+  /** Members of a group that fall, each in 0 .. 31. */
+  private static Set<Integer> fallen(long seed, long step, int layer, double p, int group) {
+    long[] r = philox(seed, group, step, layer, DROPOUT);
+    double q = Math.min(p, 1 - p);
+    int k = 0;
+    while (k < 32 && r[0] < Math.rint(Math.pow(2, 32) * moreThan(k, q))) {
+      k++;
     }
-    long[] tie = philox(seed, e, step, layer, Philox.Purpose.DROPOUT_TIE.ordinal());
-    return ((tie[0] << 21) + (tie[1] >> 11)) / Math.pow(2, 53) < 256 * p - threshold;
+    Set<Integer> chosen = new HashSet<>();
+    for (int i = 0; i < 32 && k > 10; i++) {
+      if ((r[3] >> i & 1) == 1) {
+        chosen.add(i);
+      }
+    }
+    for (int i = 0; chosen.size() != k; i++) {
+      long word = r[1 + i / 6 % 2];
+      if (i >= 12) {
+        int block = (i - 12) / 24;
+        word = philox(seed, group, step, layer, DROPOUT + 256 * (block + 1))[(i - 12) / 6 % 4];
+      }
+      int position = (int) (word >> 5 * (i % 6) & 31);
+      if (chosen.size() < k) {
+        chosen.add(position);
+      } else {
+        chosen.remove(position);
+      }
+    }
+    if (p <= 0.5) {
+      return chosen;
+    }
+    Set<Integer> others = new HashSet<>();
+    for (int i = 0; i < 32; i++) {
+      others.add(i);
+    }
+    others.removeAll(chosen);
+    return others;
+  }
+
+  /** P(Binomial(32, q) &gt; k), from the terms' closed form. */
+  private static double moreThan(int k, double q) {
+    double sum = 0;
+    for (int i = 32; i > k; i--) {
+      double ways = 1;
+      for (int j = 0; j < i; j++) {
+        ways = ways * (32 - j) / (j + 1);
+      }
+      sum += ways * Math.pow(q, i) * Math.pow(1 - q, 32 - i);
+    }
+    return sum;
   }
 
   /** Philox 4x32-10 on unsigned words held in longs. */

@@ -2,8 +2,12 @@ package convtrain.testing;
 
 import convtrain.backend.Backend;
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.DeviceMemoryException;
+import convtrain.backend.Feed;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
+import convtrain.backend.Readback;
+import convtrain.graph.DataPlacement;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
@@ -17,6 +21,7 @@ public final class WatchedBackend implements Backend {
   private final Backend real;
   private final List<DeviceBuffer> buffers = new ArrayList<>();
   private final List<String> methodCalls = new ArrayList<>();
+  private long memoryBytes = Long.MAX_VALUE;
   private int failAt = Integer.MAX_VALUE;
   private String failIn = "";
   private int opened;
@@ -34,6 +39,11 @@ public final class WatchedBackend implements Backend {
   /** Makes every op fail in a method: {@code forward}. */
   public void failIn(String method) {
     failIn = method;
+  }
+
+  /** Makes the device small. */
+  public void limitMemory(long bytes) {
+    memoryBytes = bytes;
   }
 
   /** Calls that made or bound an op. */
@@ -72,6 +82,11 @@ public final class WatchedBackend implements Backend {
 
   @Override
   public DeviceBuffer allocate(long bytes) {
+    long used =
+        buffers.stream().filter(WatchedBackend::isOpen).mapToLong(DeviceBuffer::bytes).sum();
+    if (bytes > memoryBytes - used) {
+      throw new DeviceMemoryException(bytes, memoryBytes - used);
+    }
     DeviceBuffer buffer = real.allocate(bytes);
     buffers.add(buffer);
     return buffer;
@@ -80,6 +95,21 @@ public final class WatchedBackend implements Backend {
   @Override
   public ByteBuffer hostBuffer(int bytes) {
     return real.hostBuffer(bytes);
+  }
+
+  @Override
+  public Feed feed(int imageBytes, int batchSize, DataPlacement placement) {
+    return real.feed(imageBytes, batchSize, placement);
+  }
+
+  @Override
+  public Readback readback(DeviceBuffer buffer) {
+    return real.readback(buffer);
+  }
+
+  @Override
+  public Replay capture(Runnable enqueueStep) {
+    return real.capture(enqueueStep);
   }
 
   @Override

@@ -1,13 +1,19 @@
 package convtrain.backend.cpu;
 
 import convtrain.backend.Backend;
+import convtrain.backend.BackendException;
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Feed;
 import convtrain.backend.OpFactory;
+import convtrain.backend.Owned;
+import convtrain.backend.Readback;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
-import convtrain.backend.cpu.dnnl.Owned;
 import convtrain.backend.cpu.dnnl.Workers;
+import convtrain.backend.cpu.op.CpuFeed;
 import convtrain.backend.cpu.op.CpuOps;
+import convtrain.graph.DataPlacement;
+import convtrain.graph.Precision;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -26,7 +32,23 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
-    public Backend open(int threads) {
+    public int preference() {
+      return 0;
+    }
+
+    @Override
+    public Availability probe() {
+      return new Availability(true, "this processor");
+    }
+
+    @Override
+    public Backend open(Options options) {
+      if (options.precision() != Precision.FP32) {
+        throw new BackendException(
+            "train.precision=%s: the cpu backend computes in fp32 only; set train.precision=fp32 or use a GPU (--backend cuda)"
+                .formatted(options.precision().word()));
+      }
+      int threads = options.threads();
       return new CpuBackend(threads > 0 ? threads : Runtime.getRuntime().availableProcessors());
     }
   }
@@ -42,7 +64,7 @@ public final class CpuBackend implements Backend {
     try {
       dnnl = owned.add(new Dnnl());
     } catch (RuntimeException | Error e) {
-      owned.close();
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }
@@ -65,6 +87,16 @@ public final class CpuBackend implements Backend {
   @Override
   public ByteBuffer hostBuffer(int bytes) {
     return ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
+  }
+
+  @Override
+  public Feed feed(int imageBytes, int batchSize, DataPlacement placement) {
+    return new CpuFeed(imageBytes, batchSize);
+  }
+
+  @Override
+  public Readback readback(DeviceBuffer buffer) {
+    return new DirectReadback((CpuBuffer) buffer);
   }
 
   @Override

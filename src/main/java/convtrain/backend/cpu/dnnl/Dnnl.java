@@ -1,6 +1,7 @@
 package convtrain.backend.cpu.dnnl;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Owned;
 import convtrain.graph.Shape;
 import org.bytedeco.dnnl.dnnl_version_t;
 import org.bytedeco.dnnl.engine;

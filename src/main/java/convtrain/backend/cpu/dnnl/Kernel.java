@@ -1,6 +1,7 @@
 package convtrain.backend.cpu.dnnl;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Owned;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import org.bytedeco.dnnl.IntMemoryMap;
@@ -29,11 +30,16 @@ public final class Kernel implements AutoCloseable {
     this.dnnl = dnnl;
     owned.add(desc);
     this.primitive = owned.add(primitive);
-    try (BytePointer info = desc.impl_info_str()) {
-      implementation = info.getString();
-    }
+    implementation = implementation(desc);
     scratchDesc = owned.add(desc.scratchpad_desc());
     scratchBytes = scratchDesc.get_size();
+  }
+
+  /** What oneDNN calls the implementation that a descriptor stands at. */
+  public static String implementation(primitive_desc_base desc) {
+    try (BytePointer info = desc.impl_info_str()) {
+      return info.getString();
+    }
   }
 
   /** Copies from one layout to another; arguments are DNNL_ARG_FROM and DNNL_ARG_TO. */

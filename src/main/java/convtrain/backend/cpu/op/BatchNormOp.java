@@ -6,15 +6,16 @@ import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory.Context;
+import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
-import convtrain.backend.cpu.dnnl.Owned;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.Node;
 import convtrain.graph.Shape;
 import java.nio.FloatBuffer;
 import java.util.List;
+import java.util.function.Function;
 import org.bytedeco.dnnl.batch_normalization_backward;
 import org.bytedeco.dnnl.batch_normalization_forward;
 import org.bytedeco.dnnl.memory;
@@ -40,9 +41,10 @@ final class BatchNormOp implements Op {
   private final int channels;
   private final float scale;
   private final DropoutMasks.Mask mask;
-  private final Kernel forward;
-  private final Kernel backward;
+  private final BlockedKernel forward;
+  private final BlockedKernel backward;
   private final memory.desc x;
+  private final memory.desc inside;
   private final memory.desc perChannel;
   private final memory.desc workspace;
 
@@ -58,6 +60,8 @@ final class BatchNormOp implements Op {
   private FloatBuffer runningVar;
   private FloatBuffer y;
   private FloatBuffer dy;
+  private ReluBits reluBits;
+  private boolean backwardDrops;
 
   BatchNormOp(
       Dnnl dnnl,
@@ -93,21 +97,35 @@ final class BatchNormOp implements Op {
             | (training ? 0 : dnnl_use_global_stats);
     int kind = training ? dnnl_forward_training : dnnl_forward_inference;
     float eps = spec.eps().floatValue();
-    var desc =
-        new batch_normalization_forward.primitive_desc(
-            dnnl.engine(), kind, x, x, eps, flags, dnnl.attributes(), false);
+    Function<memory.desc, batch_normalization_forward.primitive_desc> descriptor =
+        layout ->
+            new batch_normalization_forward.primitive_desc(
+                dnnl.engine(), kind, layout, layout, eps, flags, dnnl.attributes(), false);
+    inside = owned.add(BlockedKernel.layout(batch, shape, descriptor::apply));
+    var desc = descriptor.apply(inside);
     workspace = owned.add(desc.workspace_desc());
-    forward = owned.add(new Kernel(dnnl, desc, new batch_normalization_forward(desc)));
+    Kernel kernel = new Kernel(dnnl, desc, new batch_normalization_forward(desc));
+    forward = owned.add(new BlockedKernel(dnnl, kernel, x, inside, 1));
     backward = training ? owned.add(backward(dnnl, eps, flags, desc)) : null;
   }
 
-  private Kernel backward(
+  private BlockedKernel backward(
       Dnnl dnnl, float eps, int flags, batch_normalization_forward.primitive_desc hint) {
     int kind = affine ? dnnl_backward : dnnl_backward_data;
     var desc =
         new batch_normalization_backward.primitive_desc(
-            dnnl.engine(), kind, x, x, x, eps, flags, hint, dnnl.attributes(), false);
-    return new Kernel(dnnl, desc, new batch_normalization_backward(desc));
+            dnnl.engine(),
+            kind,
+            inside,
+            inside,
+            inside,
+            eps,
+            flags,
+            hint,
+            dnnl.attributes(),
+            false);
+    Kernel kernel = new Kernel(dnnl, desc, new batch_normalization_backward(desc));
+    return new BlockedKernel(dnnl, kernel, x, inside, 2);
   }
 
   /** Whether {@code next} can join a batch norm that already took {@code fused}. */
@@ -149,20 +167,21 @@ final class BatchNormOp implements Op {
   public void bind(Binding b) {
     runningMean = CpuBuffer.floats(b.parameters().get("running_mean"));
     runningVar = CpuBuffer.floats(b.parameters().get("running_var"));
-    forward.with(DNNL_ARG_SRC, x, b.x().get(0)).with(DNNL_ARG_DST, x, b.y());
+    Kernel kernel = forward.bind(b.scratch());
+    forward.reads(DNNL_ARG_SRC, b.x().get(0)).writes(DNNL_ARG_DST, b.y());
     if (training) {
-      bindTraining(b);
+      bindTraining(b, kernel);
     } else {
-      forward
+      kernel
           .with(DNNL_ARG_MEAN, perChannel, b.parameters().get("running_mean"))
           .with(DNNL_ARG_VARIANCE, perChannel, b.parameters().get("running_var"));
-      bindAffine(b.parameters().get("weight"), b.parameters().get("bias"));
-      bindWorkspace(forward, b.saved(), 0);
+      bindAffine(kernel, b.parameters().get("weight"), b.parameters().get("bias"));
+      bindWorkspace(kernel, b.saved(), 0);
     }
-    forward.ready(b.scratch());
+    forward.ready();
   }
 
-  private void bindTraining(Binding b) {
+  private void bindTraining(Binding b, Kernel kernel) {
     DeviceBuffer savedMean = savedVector(b, 0);
     DeviceBuffer savedVariance = savedVector(b, 1);
     mean = CpuBuffer.floats(savedMean);
@@ -180,11 +199,15 @@ final class BatchNormOp implements Op {
       weightGradient = CpuBuffer.floats(b.gradients().get("weight"));
       biasGradient = CpuBuffer.floats(b.gradients().get("bias"));
     }
-    forward
+    kernel
         .with(DNNL_ARG_MEAN, perChannel, savedMean)
         .with(DNNL_ARG_VARIANCE, perChannel, savedVariance);
-    bindAffine(usedWeight, usedBias);
-    bindWorkspace(forward, b.saved(), 4 * vectorBytes());
+    bindAffine(kernel, usedWeight, usedBias);
+    bindWorkspace(kernel, b.saved(), 4 * vectorBytes());
+    if (mask != null && Dnnl.same(x, inside)) {
+      DeviceBuffer bits = b.saved().slice(4 * vectorBytes(), workspace.get_size());
+      reluBits = ReluBits.in((CpuBuffer) bits, y);
+    }
     if (b.dy() != null) {
       bindBackward(b, savedMean, savedVariance, usedWeight);
     }
@@ -194,29 +217,32 @@ final class BatchNormOp implements Op {
       Binding b, DeviceBuffer savedMean, DeviceBuffer savedVariance, DeviceBuffer usedWeight) {
     dy = CpuBuffer.floats(b.dy());
     DeviceBuffer dx = b.dx().get(0) == null ? b.dy() : b.dx().get(0);
+    Kernel kernel =
+        backward
+            .bind(b.scratch())
+            .with(DNNL_ARG_MEAN, perChannel, savedMean)
+            .with(DNNL_ARG_VARIANCE, perChannel, savedVariance);
     backward
-        .with(DNNL_ARG_SRC, x, b.x().get(0))
-        .with(DNNL_ARG_MEAN, perChannel, savedMean)
-        .with(DNNL_ARG_VARIANCE, perChannel, savedVariance)
-        .with(DNNL_ARG_DIFF_DST, x, b.dy())
-        .with(DNNL_ARG_DIFF_SRC, x, dx);
+        .reads(DNNL_ARG_SRC, b.x().get(0))
+        .reads(DNNL_ARG_DIFF_DST, b.dy())
+        .writes(DNNL_ARG_DIFF_SRC, dx);
     if (affine) {
-      backward
+      kernel
           .with(DNNL_ARG_SCALE, perChannel, usedWeight)
           .with(DNNL_ARG_DIFF_SCALE, perChannel, b.gradients().get("weight"))
           .with(DNNL_ARG_DIFF_SHIFT, perChannel, b.gradients().get("bias"));
     }
-    bindWorkspace(backward, b.saved(), 4 * vectorBytes());
-    backward.ready(b.scratch());
+    bindWorkspace(kernel, b.saved(), 4 * vectorBytes());
+    backward.ready();
   }
 
   private DeviceBuffer savedVector(Binding b, int index) {
     return b.saved().slice(index * vectorBytes(), vectorBytes());
   }
 
-  private void bindAffine(DeviceBuffer usedWeight, DeviceBuffer usedBias) {
+  private void bindAffine(Kernel kernel, DeviceBuffer usedWeight, DeviceBuffer usedBias) {
     if (affine) {
-      forward
+      kernel
           .with(DNNL_ARG_SCALE, perChannel, usedWeight)
           .with(DNNL_ARG_SHIFT, perChannel, usedBias);
     }
@@ -239,13 +265,14 @@ final class BatchNormOp implements Op {
       updateRunning();
     }
     if (mask != null) {
+      backwardDrops = reluBits != null && reluBits.clear(mask.kept());
       mask.zero(y);
     }
   }
 
   @Override
   public void backward() {
-    if (mask != null) {
+    if (mask != null && !backwardDrops) {
       mask.zero(dy);
     }
     backward.execute();

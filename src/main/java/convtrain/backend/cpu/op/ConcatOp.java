@@ -4,10 +4,10 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.Binding;
 import convtrain.backend.Op;
+import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
-import convtrain.backend.cpu.dnnl.Owned;
 import convtrain.graph.Node;
 import convtrain.graph.Shape;
 import java.util.ArrayList;

@@ -5,10 +5,10 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 import convtrain.backend.Binding;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory.Context;
+import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.DnnlLayout;
 import convtrain.backend.cpu.dnnl.Kernel;
-import convtrain.backend.cpu.dnnl.Owned;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.Node;
 import convtrain.graph.Shape;
@@ -67,53 +67,57 @@ final class ConvOp implements Op {
     memory.desc any = owned.add(Dnnl.any(g.weightDims));
     memory.desc biasDesc = owned.add(Dnnl.vector(g.outChannels));
     var weights =
-        bias
-            ? new convolution_backward_weights.primitive_desc(
-                dnnl.engine(),
-                algorithm.convolution_direct,
-                x,
-                any,
-                biasDesc,
-                y,
-                g.strides,
-                g.dilates,
-                g.padBefore,
-                g.padAfter,
-                hint,
-                dnnl.attributes(),
-                false)
-            : new convolution_backward_weights.primitive_desc(
-                dnnl.engine(),
-                algorithm.convolution_direct,
-                x,
-                any,
-                y,
-                g.strides,
-                g.dilates,
-                g.padBefore,
-                g.padAfter,
-                hint,
-                dnnl.attributes(),
-                false);
+        g.choice.backwardWeights(
+            () ->
+                bias
+                    ? new convolution_backward_weights.primitive_desc(
+                        dnnl.engine(),
+                        algorithm.convolution_direct,
+                        x,
+                        any,
+                        biasDesc,
+                        y,
+                        g.strides,
+                        g.dilates,
+                        g.padBefore,
+                        g.padAfter,
+                        hint,
+                        dnnl.attributes(),
+                        false)
+                    : new convolution_backward_weights.primitive_desc(
+                        dnnl.engine(),
+                        algorithm.convolution_direct,
+                        x,
+                        any,
+                        y,
+                        g.strides,
+                        g.dilates,
+                        g.padBefore,
+                        g.padAfter,
+                        hint,
+                        dnnl.attributes(),
+                        false));
     Kernel weightsKernel = new Kernel(dnnl, weights, new convolution_backward_weights(weights));
     if (!needsInputGradient) {
       return new WeightedBackward(
           dnnl, weight, weightsKernel, weights.diff_weights_desc(), null, null);
     }
     var data =
-        new convolution_backward_data.primitive_desc(
-            dnnl.engine(),
-            algorithm.convolution_direct,
-            x,
-            any,
-            y,
-            g.strides,
-            g.dilates,
-            g.padBefore,
-            g.padAfter,
-            hint,
-            dnnl.attributes(),
-            false);
+        g.choice.backwardData(
+            () ->
+                new convolution_backward_data.primitive_desc(
+                    dnnl.engine(),
+                    algorithm.convolution_direct,
+                    x,
+                    any,
+                    y,
+                    g.strides,
+                    g.dilates,
+                    g.padBefore,
+                    g.padAfter,
+                    hint,
+                    dnnl.attributes(),
+                    false));
     Kernel dataKernel = new Kernel(dnnl, data, new convolution_backward_data(data));
     return new WeightedBackward(
         dnnl, weight, weightsKernel, weights.diff_weights_desc(), dataKernel, data.weights_desc());
@@ -169,6 +173,7 @@ final class ConvOp implements Op {
     final long[] dilates;
     final long[] padBefore;
     final long[] padAfter;
+    final ConvChoice choice;
 
     Geometry(LayerSpec.Conv2d spec, Node node) {
       Shape in = node.in().get(0);
@@ -177,6 +182,7 @@ final class ConvOp implements Op {
       int s = spec.kernelSize().w();
       int groups = spec.groups();
       outChannels = spec.outChannels();
+      choice = new ConvChoice(in.channels(), outChannels, groups);
       weightDims =
           groups == 1
               ? new long[] {outChannels, in.channels(), r, s}
@@ -192,35 +198,39 @@ final class ConvOp implements Op {
       int kind = training ? dnnl_forward_training : dnnl_forward_inference;
       int direct = dnnl_convolution_direct;
       if (!bias) {
-        return new convolution_forward.primitive_desc(
-            dnnl.engine(),
-            kind,
-            direct,
-            x,
-            w,
-            y,
-            strides,
-            dilates,
-            padBefore,
-            padAfter,
-            dnnl.attributes(),
-            false);
+        return choice.forward(
+            () ->
+                new convolution_forward.primitive_desc(
+                    dnnl.engine(),
+                    kind,
+                    direct,
+                    x,
+                    w,
+                    y,
+                    strides,
+                    dilates,
+                    padBefore,
+                    padAfter,
+                    dnnl.attributes(),
+                    false));
       }
       try (memory.desc biasDesc = Dnnl.vector(outChannels)) {
-        return new convolution_forward.primitive_desc(
-            dnnl.engine(),
-            kind,
-            direct,
-            x,
-            w,
-            biasDesc,
-            y,
-            strides,
-            dilates,
-            padBefore,
-            padAfter,
-            dnnl.attributes(),
-            false);
+        return choice.forward(
+            () ->
+                new convolution_forward.primitive_desc(
+                    dnnl.engine(),
+                    kind,
+                    direct,
+                    x,
+                    w,
+                    biasDesc,
+                    y,
+                    strides,
+                    dilates,
+                    padBefore,
+                    padAfter,
+                    dnnl.attributes(),
+                    false));
       }
     }
   }

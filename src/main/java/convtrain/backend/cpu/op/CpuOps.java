@@ -2,11 +2,12 @@ package convtrain.backend.cpu.op;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Feed;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
 import convtrain.backend.ParameterLayout;
+import convtrain.backend.PlainLayout;
 import convtrain.backend.cpu.dnnl.Dnnl;
-import convtrain.backend.cpu.dnnl.PlainLayout;
 import convtrain.backend.cpu.dnnl.Workers;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.Node;
@@ -14,6 +15,7 @@ import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Padding;
 import convtrain.graph.Pair;
 import convtrain.graph.ParameterSpec;
+import convtrain.graph.Precision;
 import convtrain.graph.Shape;
 import convtrain.graph.Window2d;
 import java.util.Collections;
@@ -36,6 +38,11 @@ public final class CpuOps implements OpFactory {
     this.batch = batch;
     this.training = training;
     this.masks = new DropoutMasks(workers, threads);
+  }
+
+  @Override
+  public Precision precision() {
+    return Precision.FP32;
   }
 
   @Override
@@ -128,9 +135,8 @@ public final class CpuOps implements OpFactory {
   }
 
   @Override
-  public Op stage(
-      HostBatch host, Normalization normalization, DeviceBuffer x, DeviceBuffer labels) {
-    return new StageOp(batch, host, normalization, x, labels, masks);
+  public Op stage(Feed feed, Normalization normalization, DeviceBuffer x, DeviceBuffer labels) {
+    return new StageOp(batch, (CpuFeed) feed, normalization, x, labels, masks);
   }
 
   @Override

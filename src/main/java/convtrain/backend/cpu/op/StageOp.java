@@ -1,7 +1,6 @@
 package convtrain.backend.cpu.op;
 
 import convtrain.backend.DeviceBuffer;
-import convtrain.backend.OpFactory.HostBatch;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.graph.Shape;
@@ -14,7 +13,7 @@ import java.nio.FloatBuffer;
  */
 final class StageOp extends ForwardOnly {
   private final int batch;
-  private final HostBatch host;
+  private final ByteBuffer images;
   private final Shape image;
   private final float[] table;
   private final byte[] bytes;
@@ -26,20 +25,20 @@ final class StageOp extends ForwardOnly {
 
   StageOp(
       int batch,
-      HostBatch host,
+      CpuFeed feed,
       Normalization normalization,
       DeviceBuffer x,
       DeviceBuffer labels,
       DropoutMasks masks) {
     this.batch = batch;
-    this.host = host;
+    this.images = feed.images();
     this.image = normalization.image();
     this.table = table(normalization);
     this.bytes = new byte[image.elements()];
     this.floats = new float[image.elements()];
     this.x = ((CpuBuffer) x).asFloats();
     this.labels = ((CpuBuffer) labels).asBytes();
-    this.hostLabels = host.labels().duplicate().limit(batch * Integer.BYTES);
+    this.hostLabels = feed.labels().duplicate().limit(batch * Integer.BYTES);
     this.masks = masks;
   }
 
@@ -58,7 +57,7 @@ final class StageOp extends ForwardOnly {
     int channels = image.channels();
     int pixels = image.height() * image.width();
     for (int n = 0; n < batch; n++) {
-      host.images().get(n * bytes.length, bytes);
+      images.get(n * bytes.length, bytes);
       for (int c = 0; c < channels; c++) {
         for (int i = 0; i < pixels; i++) {
           floats[i * channels + c] = table[c * 256 + (bytes[c * pixels + i] & 0xFF)];

@@ -4,9 +4,9 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
-import convtrain.backend.cpu.dnnl.Owned;
 import java.util.Objects;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;

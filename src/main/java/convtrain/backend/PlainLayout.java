@@ -1,7 +1,5 @@
-package convtrain.backend.cpu.dnnl;
+package convtrain.backend;
 
-import convtrain.backend.DeviceBuffer;
-import convtrain.backend.ParameterLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 

@@ -1,0 +1,132 @@
+// Softmax cross-entropy with its gradient, and the step's metrics:
+//
+//   loss_n = log(sum over c of exp(z_c - max)) - (z_label - max)
+//   dz_c = (exp(z_c - max) / sum - [c = label]) / N     (times the loss scale in fp16)
+//   metrics += {sum of loss_n, samples whose first largest logit is their label, N}
+//
+// z = logits, dz [N, classes]; labels [N]; inner sums in double, all in a fixed order. dz may be
+// null (evaluation).
+// Geometry: one warp per sample. Bytes: reads z three times (twice from cache), writes dz.
+// Reference: convtrain.testing.ReferenceLoss, and PyTorch's golden values.
+#include "loss_scale.cuh"
+#include "reduce.cuh"
+
+constexpr int WARP = 32;
+constexpr unsigned int ALL_LANES = 0xFFFFFFFFu;
+
+/** The layout of convtrain.backend.StepMetrics. */
+struct Metrics {
+  double loss_sum;
+  long long correct;
+  long long samples;
+  long long first_bad_step;
+};
+
+/** Whether a value is neither infinite nor NaN; both differ from themselves by NaN. */
+__device__ __forceinline__ bool is_number(double value) { return value - value == 0; }
+
+/** The first of the row's largest logits. */
+__device__ __forceinline__ int first_largest(const element* z, int classes, int lane, float* max) {
+  int best = lane < classes ? lane : 0;
+  float largest = to_float(z[best]);
+  for (int c = lane + WARP; c < classes; c += WARP) {
+    float value = to_float(z[c]);
+    if (value > largest) {
+      largest = value;
+      best = c;
+    }
+  }
+  for (int offset = WARP / 2; offset > 0; offset /= 2) {
+    float other = __shfl_xor_sync(ALL_LANES, largest, offset);
+    int where = __shfl_xor_sync(ALL_LANES, best, offset);
+    if (other > largest || (other == largest && where < best)) {
+      largest = other;
+      best = where;
+    }
+  }
+  *max = largest;
+  return best;
+}
+
+/** sum of exp(z_c - max), the same in every lane. */
+__device__ __forceinline__ double sum_of_exps(
+    const element* z, int classes, int lane, double max) {
+  double sum = 0;
+  for (int c = lane; c < classes; c += WARP) {
+    sum += exp(to_float(z[c]) - max);
+  }
+  for (int offset = WARP / 2; offset > 0; offset /= 2) {
+    sum += __shfl_xor_sync(ALL_LANES, sum, offset);
+  }
+  return sum;
+}
+
+/** Adds the batch to the metrics; one block runs this. */
+__device__ __forceinline__ void add_up(
+    const double* losses, const int* hits, int n, Metrics* metrics, const long long* clock) {
+  __shared__ double loss_sums[THREADS];
+  __shared__ int correct[THREADS];
+  int t = static_cast<int>(threadIdx.x);
+  loss_sums[t] = 0;
+  correct[t] = 0;
+  for (int i = t; i < n; i += THREADS) {
+    loss_sums[t] += losses[i];
+    correct[t] += hits[i];
+  }
+  for (int half = THREADS / 2; half > 0; half /= 2) {
+    __syncthreads();
+    if (t < half) {
+      loss_sums[t] += loss_sums[t + half];
+      correct[t] += correct[t + half];
+    }
+  }
+  if (t == 0) {
+    metrics->loss_sum += loss_sums[0];
+    metrics->correct += correct[0];
+    metrics->samples += n;
+    if (!is_number(loss_sums[0]) && metrics->first_bad_step < 0) {
+      metrics->first_bad_step = *clock;
+    }
+  }
+}
+
+/**
+ * losses, hits [N] are scratch; loss_scale is null where the loss is not scaled.
+ */
+extern "C" __global__ void __launch_bounds__(THREADS) cross_entropy(
+    const element* logits,
+    const int* labels,
+    element* dlogits,
+    const LossScale* loss_scale,
+    int n,
+    int classes,
+    double* losses,
+    int* hits,
+    Metrics* metrics,
+    const long long* clock,
+    unsigned int* ticket) {
+  int lane = static_cast<int>(threadIdx.x) % WARP;
+  long long row = global_thread() / WARP;
+  if (row < n) {
+    const element* z = logits + row * classes;
+    int label = labels[row];
+    float max;
+    int best = first_largest(z, classes, lane, &max);
+    double sum = sum_of_exps(z, classes, lane, max);
+    if (lane == 0) {
+      losses[row] = log(sum) - (to_float(z[label]) - static_cast<double>(max));
+      hits[row] = best == label ? 1 : 0;
+    }
+    if (dlogits != nullptr) {
+      double scale = loss_scale == nullptr ? 1 : loss_scale_at(loss_scale, *clock).scale;
+      for (int c = lane; c < classes; c += WARP) {
+        double p = exp(to_float(z[c]) - static_cast<double>(max)) / sum;
+        float gradient = static_cast<float>((p - (c == label ? 1 : 0)) / n * scale);
+        dlogits[row * classes + c] = from_float(gradient);
+      }
+    }
+  }
+  if (last_block(ticket, gridDim.x)) {
+    add_up(losses, hits, n, metrics, clock);
+  }
+}

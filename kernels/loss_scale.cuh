@@ -1,0 +1,45 @@
+// Dynamic loss scaling for fp16, PyTorch's GradScaler: the loss gradient is multiplied by a scale
+// that starts at 65536, halves when a gradient overflows (that update is skipped) and doubles after
+// 2000 updates in a row.
+#pragma once
+
+/** In device memory; all zero at first, and begun anew at step 0. */
+struct LossScale {
+  /** Power of two; 0 stands for the first scale. */
+  float scale;
+  /** Updates since the scale last changed. */
+  int good_steps;
+  /** Updates of this run that were skipped. */
+  long long skipped;
+  /** Whether a gradient of this step is infinite or NaN. */
+  unsigned int overflow;
+  unsigned int reserved;
+};
+
+constexpr float FIRST_SCALE = 65536.0f;
+constexpr int GROWTH_INTERVAL = 2000;
+
+/** The state that a step works with. */
+__device__ __forceinline__ LossScale loss_scale_at(const LossScale* state, long long step) {
+  LossScale now = *state;
+  if (step == 0 || now.scale == 0) {
+    now.scale = FIRST_SCALE;
+    now.good_steps = 0;
+    now.skipped = 0;
+  }
+  return now;
+}
+
+/** The state after a step. */
+__device__ __forceinline__ LossScale after_step(LossScale now) {
+  if (now.overflow != 0) {
+    now.scale *= 0.5f;
+    now.good_steps = 0;
+    now.skipped++;
+    now.overflow = 0;
+  } else if (++now.good_steps == GROWTH_INTERVAL) {
+    now.scale *= 2;
+    now.good_steps = 0;
+  }
+  return now;
+}

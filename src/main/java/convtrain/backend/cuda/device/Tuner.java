@@ -1,0 +1,161 @@
+package convtrain.backend.cuda.device;
+
+import convtrain.backend.Owned;
+import convtrain.backend.cuda.natives.CacheFolder;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.stream.Collectors;
+import jcuda.driver.CUstream;
+
+/**
+ * Picks the fastest of several ways to compute the same thing, by measuring them on the stream, and
+ * remembers it: in memory, and in a file of the cache folder that belongs to this device, driver
+ * and cuDNN. A rerun so takes the same ways and computes the same bits.
+ */
+public final class Tuner implements AutoCloseable {
+  private static final int REPEATS = 7;
+  private static final int RUNS_PER_REPEAT = 10;
+  private static final float SLOW_MILLIS = 2;
+
+  /** How much faster a later candidate must be: less is noise, and would differ between runs. */
+  private static final float MARGIN = 0.98f;
+
+  private final Owned owned = new Owned();
+  private final CUstream stream;
+  private final boolean deterministic;
+  private final CacheFolder folder;
+  private final String file;
+  private final CudaEvent start;
+  private final CudaEvent end;
+  private final Map<String, String> chosen = new LinkedHashMap<>();
+
+  /**
+   * @param platform device and library versions that measurements hold for
+   * @param deterministic whether a choice that cannot be kept for the next run is not measured but
+   *     falls on the first candidate
+   */
+  Tuner(CUstream stream, String platform, boolean deterministic, CacheFolder folder) {
+    this.stream = stream;
+    this.deterministic = deterministic;
+    this.folder = folder;
+    byte[] name = platform.getBytes(StandardCharsets.UTF_8);
+    file = "tuning/" + HexFormat.of().formatHex(Sha256.of(name)).substring(0, 16) + ".txt";
+    start = owned.add(CudaEvent.forTiming());
+    try {
+      end = owned.add(CudaEvent.forTiming());
+    } catch (RuntimeException e) {
+      Owned.closeAfter(e, owned);
+      throw e;
+    }
+  }
+
+  /**
+   * The index of the fastest candidate.
+   *
+   * @param key what is computed, with everything its speed depends on (op, shapes, precision); no
+   *     tabs or line ends
+   * @param names of the candidates, by which a choice is remembered
+   * @param candidates each enqueues its way; run several times, also under capture
+   */
+  public int pick(String key, List<String> names, List<Runnable> candidates) {
+    if (names.isEmpty() || names.size() != candidates.size()) {
+      throw new IllegalArgumentException(
+          "%s: %d names of %d candidates; expected as many, and at least one"
+              .formatted(key, names.size(), candidates.size()));
+    }
+    int known = remembered(key, names);
+    if (known < 0) {
+      recall();
+      known = remembered(key, names);
+    }
+    if (known >= 0) {
+      return known;
+    }
+    int fastest = names.size() == 1 ? 0 : measure(candidates);
+    chosen.put(key, names.get(fastest));
+    if (!keep() && deterministic) {
+      fastest = 0;
+      chosen.put(key, names.get(fastest));
+    }
+    return fastest;
+  }
+
+  private int remembered(String key, List<String> names) {
+    String name = chosen.get(key);
+    return name == null ? -1 : names.indexOf(name);
+  }
+
+  /** Adds what the file holds and memory does not; lines that are not ours are passed over. */
+  private void recall() {
+    byte[] content = folder.read(file).orElse(new byte[0]);
+    for (String line : new String(content, StandardCharsets.UTF_8).split("\n")) {
+      String[] keyAndName = line.split("\t", -1);
+      if (keyAndName.length == 2) {
+        chosen.putIfAbsent(keyAndName[0], keyAndName[1]);
+      }
+    }
+  }
+
+  private boolean keep() {
+    recall();
+    String lines =
+        chosen.entrySet().stream()
+            .map(choice -> choice.getKey() + "\t" + choice.getValue() + "\n")
+            .collect(Collectors.joining());
+    return folder.write(file, lines.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private int measure(List<Runnable> candidates) {
+    int fastest = 0;
+    float least = Float.POSITIVE_INFINITY;
+    for (int i = 0; i < candidates.size(); i++) {
+      float millis = millis(candidates.get(i));
+      if (millis < least * (i == 0 ? 1 : MARGIN)) {
+        least = millis;
+        fastest = i;
+      }
+    }
+    return fastest;
+  }
+
+  /** Median time of one run; of captured runs where they are short, since steps are captured. */
+  private float millis(Runnable candidate) {
+    candidate.run();
+    float once = timed(candidate);
+    if (once > SLOW_MILLIS) {
+      return Math.min(once, timed(candidate));
+    }
+    Runnable several =
+        () -> {
+          for (int i = 0; i < RUNS_PER_REPEAT; i++) {
+            candidate.run();
+          }
+        };
+    try (CudaGraph graph = CudaGraph.capture(stream, several)) {
+      graph.launch();
+      float[] times = new float[REPEATS];
+      for (int i = 0; i < REPEATS; i++) {
+        times[i] = timed(graph::launch) / RUNS_PER_REPEAT;
+      }
+      Arrays.sort(times);
+      return times[REPEATS / 2];
+    }
+  }
+
+  private float timed(Runnable work) {
+    start.record(stream);
+    work.run();
+    end.record(stream);
+    end.await();
+    return end.millisSince(start);
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}

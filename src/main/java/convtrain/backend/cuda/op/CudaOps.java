@@ -1,0 +1,200 @@
+package convtrain.backend.cuda.op;
+
+import convtrain.backend.Binding;
+import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Feed;
+import convtrain.backend.Op;
+import convtrain.backend.OpFactory;
+import convtrain.backend.Owned;
+import convtrain.backend.ParameterLayout;
+import convtrain.backend.cuda.device.CudaContext;
+import convtrain.backend.cuda.device.CudaFeed;
+import convtrain.graph.LayerSpec;
+import convtrain.graph.Node;
+import convtrain.graph.OptimizerSpec;
+import convtrain.graph.Padding;
+import convtrain.graph.Pair;
+import convtrain.graph.ParameterSpec;
+import convtrain.graph.Precision;
+import convtrain.graph.Shape;
+import convtrain.graph.Window2d;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+
+/** The ops of one plan on a CUDA device: which class computes which layer. */
+public final class CudaOps implements OpFactory {
+  private final CudaContext cuda;
+  private final int batch;
+  private final boolean training;
+  private final Precision precision;
+  private final DropoutMasks masks;
+
+  public CudaOps(CudaContext cuda, int batch, boolean training, Precision precision) {
+    this.cuda = cuda;
+    this.batch = batch;
+    this.training = training;
+    this.precision = precision;
+    this.masks = new DropoutMasks(cuda);
+  }
+
+  @Override
+  public Precision precision() {
+    return precision;
+  }
+
+  @Override
+  public ParameterLayout parameterLayout(Node node, ParameterSpec parameter) {
+    return CudaLayouts.of(node, parameter);
+  }
+
+  @Override
+  public boolean fuses(Node node, List<Node> fused, Node next) {
+    return node.spec() instanceof LayerSpec.BatchNorm2d && BatchNormOp.fuses(fused, next.spec());
+  }
+
+  @Override
+  public Op conv2d(LayerSpec.Conv2d spec, Context context) {
+    return new ConvOp(cuda, batch, training, precision, spec, context);
+  }
+
+  @Override
+  public Op linear(LayerSpec.Linear spec, Context context) {
+    return new LinearOp(cuda, batch, training, precision, spec, context);
+  }
+
+  @Override
+  public Op batchNorm2d(LayerSpec.BatchNorm2d spec, Context context) {
+    Op ours = new BatchNormOp(cuda, batch, training, precision, spec, context, masks);
+    if (!context.fused().isEmpty() || !CudnnBatchNorm.applies(precision)) {
+      return ours;
+    }
+    try {
+      Op cudnn = new CudnnBatchNorm(cuda, batch, training, precision, spec, context);
+      String key =
+          "%s %s %s n%d %s"
+              .formatted(
+                  spec.type(),
+                  training ? "training" : "evaluation",
+                  precision.word(),
+                  batch,
+                  context.node().out());
+      return new FasterBatchNorm(cuda, key, List.of(ours, cudnn));
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, ours);
+      throw e;
+    }
+  }
+
+  @Override
+  public Op maxPool2d(LayerSpec.MaxPool2d spec, Context context) {
+    return pool(PoolOp.Kind.MAX, spec.window(context.node().in().get(0)), context);
+  }
+
+  @Override
+  public Op avgPool2d(LayerSpec.AvgPool2d spec, Context context) {
+    PoolOp.Kind kind =
+        spec.countIncludePad() ? PoolOp.Kind.MEAN_WITH_PADDING : PoolOp.Kind.MEAN_OF_PIXELS;
+    return pool(kind, spec.window(context.node().in().get(0)), context);
+  }
+
+  @Override
+  public Op globalAvgPool(LayerSpec.GlobalAvgPool spec, Context context) {
+    Shape in = context.node().in().get(0);
+    Pair whole = new Pair(in.height(), in.width());
+    Window2d window = Window2d.over(in, whole, whole, Pair.of(1), Padding.NONE, false);
+    return pool(PoolOp.Kind.MEAN_OF_PIXELS, window, context);
+  }
+
+  private Op pool(PoolOp.Kind kind, Window2d window, Context context) {
+    return new PoolOp(cuda, batch, training, precision, kind, window, context);
+  }
+
+  @Override
+  public Op activation(LayerSpec.Activation spec, Context context) {
+    return new ActivationOp(cuda, batch, precision, spec, context);
+  }
+
+  @Override
+  public Op softmax(LayerSpec.AnySoftmax spec, Context context) {
+    return new SoftmaxOp(cuda, batch, training, precision, spec, context);
+  }
+
+  @Override
+  public Op dropout(LayerSpec.Dropout spec, Context context) {
+    return new DropoutOp(cuda, batch, training, precision, spec, context, masks);
+  }
+
+  @Override
+  public Op flatten(LayerSpec.Flatten spec, Context context) {
+    return new FlattenOp(cuda, batch, precision, context.node());
+  }
+
+  @Override
+  public Op add(LayerSpec.Add spec, Context context) {
+    return new SumOp(cuda, precision, (long) batch * context.node().out().elements());
+  }
+
+  @Override
+  public Op concat(LayerSpec.Concat spec, Context context) {
+    return new ConcatOp(cuda, batch, precision, context.node());
+  }
+
+  @Override
+  public Op stage(Feed feed, Normalization normalization, DeviceBuffer x, DeviceBuffer labels) {
+    return new StageOp(cuda, batch, precision, (CudaFeed) feed, normalization, x, labels, masks);
+  }
+
+  @Override
+  public Op crossEntropy(
+      int classes,
+      DeviceBuffer logits,
+      DeviceBuffer labels,
+      DeviceBuffer dLogits,
+      DeviceBuffer metrics,
+      DeviceBuffer clock) {
+    return new CrossEntropyOp(
+        cuda,
+        batch,
+        precision,
+        classes,
+        logits,
+        labels,
+        dLogits,
+        metrics,
+        clock,
+        LossScale.of(precision, clock));
+  }
+
+  @Override
+  public Op sum(List<DeviceBuffer> parts, DeviceBuffer total) {
+    SumOp op = new SumOp(cuda, precision, total.bytes() / precision.elementBytes());
+    List<DeviceBuffer> none = Collections.nCopies(parts.size(), null);
+    try {
+      op.bind(new Binding(parts, total, none, null, Map.of(), Map.of(), null, null));
+      return op;
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, op);
+      throw e;
+    }
+  }
+
+  @Override
+  public Op update(
+      OptimizerSpec optimizer,
+      DeviceBuffer parameters,
+      DeviceBuffer gradients,
+      DeviceBuffer state,
+      DeviceBuffer schedule,
+      DeviceBuffer clock) {
+    return new UpdateOp(
+        cuda,
+        optimizer,
+        parameters,
+        gradients,
+        state,
+        schedule,
+        clock,
+        LossScale.of(precision, clock));
+  }
+}

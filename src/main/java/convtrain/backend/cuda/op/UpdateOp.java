@@ -1,0 +1,110 @@
+package convtrain.backend.cuda.op;
+
+import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Owned;
+import convtrain.backend.cuda.device.CudaBuffer;
+import convtrain.backend.cuda.device.CudaContext;
+import convtrain.backend.cuda.device.Launch;
+import convtrain.graph.OptimizerSpec;
+import convtrain.graph.Precision;
+
+/** One optimizer step over the flat buffers, kernels/update.cu. The clock advances at the end. */
+final class UpdateOp extends StepOp {
+  private static final String FILE = "update";
+
+  private final Grids.Packs packs;
+  private final CudaBuffer tickets;
+
+  /**
+   * @param lossScale of the run; null: gradients are not scaled
+   */
+  UpdateOp(
+      CudaContext cuda,
+      OptimizerSpec optimizer,
+      DeviceBuffer parameters,
+      DeviceBuffer gradients,
+      DeviceBuffer state,
+      DeviceBuffer schedule,
+      DeviceBuffer clock,
+      CudaBuffer lossScale) {
+    super("convtrain:update");
+    // Parameters, gradients and state are fp32 whatever activations are held in.
+    packs = Grids.Packs.of(cuda, Precision.FP32, parameters.bytes() / Float.BYTES);
+    try {
+      tickets = owned.add(cuda.allocate(Integer.BYTES));
+      if (lossScale != null) {
+        then(packs.launch(FILE, "find_overflow", gradients, packs.count(), lossScale));
+      }
+      if (optimizer instanceof OptimizerSpec.Sgd sgd) {
+        then(sgd(sgd, parameters, gradients, state, schedule, clock, lossScale));
+      } else if (optimizer instanceof OptimizerSpec.Adam adam) {
+        double beta2 = adam.betas().get(1);
+        float eps = adam.eps().floatValue();
+        Adam constants = new Adam(beta2, eps, adam.weightDecay(), false);
+        then(adam(constants, parameters, gradients, state, schedule, clock, lossScale));
+      } else if (optimizer instanceof OptimizerSpec.AdamW adamW) {
+        double beta2 = adamW.betas().get(1);
+        float eps = adamW.eps().floatValue();
+        Adam constants = new Adam(beta2, eps, adamW.weightDecay(), true);
+        then(adam(constants, parameters, gradients, state, schedule, clock, lossScale));
+      }
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, this);
+      throw e;
+    }
+  }
+
+  private Launch sgd(
+      OptimizerSpec.Sgd sgd,
+      DeviceBuffer parameters,
+      DeviceBuffer gradients,
+      DeviceBuffer state,
+      DeviceBuffer schedule,
+      DeviceBuffer clock,
+      CudaBuffer lossScale) {
+    return packs.launch(
+        FILE,
+        "update_sgd",
+        parameters,
+        gradients,
+        sgd.stateSlots() == 0 ? null : state,
+        packs.count(),
+        schedule,
+        clock,
+        lossScale,
+        sgd.weightDecay().floatValue(),
+        (float) (1 - sgd.dampening()),
+        sgd.nesterov() ? 1 : 0,
+        tickets);
+  }
+
+  /** What Adam and AdamW are given beside the schedule. */
+  private record Adam(double beta2, float eps, double weightDecay, boolean decoupled) {}
+
+  private Launch adam(
+      Adam adam,
+      DeviceBuffer parameters,
+      DeviceBuffer gradients,
+      DeviceBuffer state,
+      DeviceBuffer schedule,
+      DeviceBuffer clock,
+      CudaBuffer lossScale) {
+    long slotBytes = parameters.bytes();
+    return packs.launch(
+        FILE,
+        "update_adam",
+        parameters,
+        gradients,
+        state.slice(0, slotBytes),
+        state.slice(slotBytes, slotBytes),
+        packs.count(),
+        schedule,
+        clock,
+        lossScale,
+        adam.beta2,
+        adam.eps,
+        adam.weightDecay,
+        adam.decoupled ? 1 : 0,
+        tickets);
+  }
+}

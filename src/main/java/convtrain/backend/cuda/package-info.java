@@ -1,0 +1,2 @@
+/** The backend for NVIDIA GPUs, over JCuda: what ServiceLoader finds. */
+package convtrain.backend.cuda;

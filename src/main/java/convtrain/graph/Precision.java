@@ -1,0 +1,74 @@
+package convtrain.graph;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.util.Locale;
+
+/**
+ * How a network is computed. Parameters, gradients of parameters, optimizer state and running
+ * statistics are fp32 in each; the precision is that of activations and of the products.
+ */
+public enum Precision {
+  /** IEEE single precision throughout. */
+  @JsonProperty("fp32")
+  FP32(Float.BYTES),
+  /** Stored as fp32; products of matrices and convolutions round their factors to 10 bits. */
+  @JsonProperty("tf32")
+  TF32(Float.BYTES),
+  /** IEEE half precision, 10 bits of mantissa; gradients are scaled so that they do not vanish. */
+  @JsonProperty("fp16")
+  FP16(Short.BYTES),
+  /** The upper half of an fp32: its range, 7 bits of mantissa. */
+  @JsonProperty("bf16")
+  BF16(Short.BYTES);
+
+  private final int elementBytes;
+
+  Precision(int elementBytes) {
+    this.elementBytes = elementBytes;
+  }
+
+  /** Size of one element of an activation. */
+  public int elementBytes() {
+    return elementBytes;
+  }
+
+  /** The word for it in the run file. */
+  public String word() {
+    return name().toLowerCase(Locale.ROOT);
+  }
+
+  /**
+   * Turns stored elements into floats, exactly.
+   *
+   * @param elements from its start, in native order
+   * @param into its first {@code count} floats are set
+   */
+  public void decode(ByteBuffer elements, float[] into, int count) {
+    ByteBuffer bytes = elements.duplicate().clear().order(ByteOrder.nativeOrder());
+    for (int i = 0; i < count; i++) {
+      into[i] =
+          switch (this) {
+            case FP32, TF32 -> bytes.getFloat(i * Float.BYTES);
+            case FP16 -> half(bytes.getShort(i * Short.BYTES));
+            case BF16 -> Float.intBitsToFloat(bytes.getShort(i * Short.BYTES) << 16);
+          };
+    }
+  }
+
+  /** Sign, 5 bits of exponent (bias 15), 10 of mantissa. */
+  private static float half(short bits) {
+    int exponent = bits >>> 10 & 0x1F;
+    int mantissa = bits & 0x3FF;
+    float magnitude;
+    if (exponent == 0x1F) {
+      magnitude = mantissa == 0 ? Float.POSITIVE_INFINITY : Float.NaN;
+    } else if (exponent == 0) {
+      magnitude = mantissa * 0x1p-24f;
+    } else {
+      magnitude = Math.scalb(1 + mantissa * 0x1p-10f, exponent - 15);
+    }
+    return bits < 0 ? -magnitude : magnitude;
+  }
+}

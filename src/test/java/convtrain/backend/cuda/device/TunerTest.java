@@ -1,0 +1,102 @@
+package convtrain.backend.cuda.device;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import convtrain.backend.cuda.natives.CacheFolder;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The fastest way is found once and remembered. */
+class TunerTest extends DeviceTest {
+  private static final List<String> NAMES = List.of("slow", "fast", "middling");
+  private int runs;
+
+  /** Filling all, a sixteenth or a quarter of a buffer, whose size a GPU notices. */
+  private int pick(CudaContext context, String key) {
+    int all = context.info().name().startsWith("Software") ? 1 << 13 : 1 << 26;
+    Kernel fill = context.kernels().get("device_test", "fill");
+    try (CudaBuffer out = context.allocate((long) all * Float.BYTES)) {
+      Stream<Launch> launches =
+          Stream.of(all, all / 16, all / 4).map(n -> fill.launch((long) n / 256, 256, out, n, 1f));
+      List<Runnable> candidates = launches.map(this::counted).toList();
+      return context.tuner().pick(key, NAMES, candidates);
+    }
+  }
+
+  private Runnable counted(Launch launch) {
+    return () -> {
+      runs++;
+      launch.enqueue();
+    };
+  }
+
+  @Test
+  void fastestCandidateIsPickedAndNotMeasuredAgain() {
+    assertThat(pick(context(), "op [1, 2]")).isEqualTo(1);
+    assertThat(runs).isPositive();
+    runs = 0;
+    assertThat(pick(context(), "op [1, 2]")).isEqualTo(1);
+    assertThat(runs).isZero();
+    assertThat(pick(context(), "op [3, 4]")).isEqualTo(1);
+    assertThat(runs).as("another key").isPositive();
+  }
+
+  @Test
+  void rerunTakesTheSameWayWithoutMeasuring() throws IOException {
+    pick(context(), "op a");
+    pick(context(), "op b");
+    String chosen = "op a\tfast";
+    assertThat(file()).content().contains(chosen).contains("op b\tfast");
+    Files.writeString(file(), "op a\tmiddling\n");
+    CudaContext next = reopen();
+    runs = 0;
+    assertThat(pick(next, "op a")).as("what the file says").isEqualTo(2);
+    assertThat(runs).isZero();
+    assertThat(pick(next, "op b")).isEqualTo(1);
+    assertThat(file()).content().contains("op a\tmiddling").contains("op b\tfast");
+  }
+
+  @Test
+  void damagedFileIsMeasuredAnew() throws IOException {
+    pick(context(), "op");
+    for (String damage : new String[] {"", "\0\u0001\t\t\t\n\n", "op", "op\tgone\n", "op\t"}) {
+      Files.writeString(file(), damage);
+      assertThat(pick(reopen(), "op")).isEqualTo(1);
+      assertThat(file()).content().contains("op\tfast");
+    }
+  }
+
+  private Path file() throws IOException {
+    try (Stream<Path> files = Files.list(cacheFolder.resolve("tuning"))) {
+      return files.toList().get(0);
+    }
+  }
+
+  @Test
+  void choiceThatCannotBeKeptIsTheFirstWhereRunsMustBeEqual(@TempDir Path folder)
+      throws IOException {
+    closeContext();
+    Path file = Files.writeString(folder.resolve("file"), "in the way");
+    CacheFolder nowhere = new CacheFolder(file.resolve("cache"));
+    try (CudaContext deterministic = new CudaContext(true, nowhere)) {
+      assertThat(pick(deterministic, "op")).isZero();
+      assertThat(pick(deterministic, "op")).isZero();
+    }
+    try (CudaContext free = new CudaContext(false, nowhere)) {
+      assertThat(pick(free, "op")).isEqualTo(1);
+    }
+  }
+
+  @Test
+  void namesAndCandidatesMustMatch() {
+    assertThatThrownBy(() -> context().tuner().pick("op", NAMES, List.of()))
+        .isInstanceOf(IllegalArgumentException.class)
+        .hasMessageContaining("op: 3 names of 0 candidates");
+  }
+}

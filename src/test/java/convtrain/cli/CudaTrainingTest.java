@@ -1,0 +1,167 @@
+package convtrain.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import convtrain.softcuda.SoftCuda;
+import convtrain.train.SafeTensors;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import java.util.SortedMap;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/**
+ * Whole trainings on the GPU's path, from the command line: on the software device where the loader
+ * path names it, else on the GPU that is there. Two epochs of two full batches and a smaller one.
+ */
+class CudaTrainingTest {
+  private static final int TRAIN = 80;
+  private static final int TEST = 40;
+
+  @TempDir private static Path temp;
+  private static Path data;
+  private static Path config;
+  private static SortedMap<String, SafeTensors.Tensor> first;
+  private static int runs;
+
+  @BeforeAll
+  static void trainOnce() throws IOException {
+    SoftCuda.assumeAvailable();
+    data = MnistSample.folder(temp.resolve("data"), TRAIN, TEST);
+    config = TinyRun.write(temp.resolve("tiny.json"), data);
+    SoftCuda.control();
+    first = weights();
+  }
+
+  @BeforeEach
+  void asItIsByDefault() {
+    SoftCuda.control();
+  }
+
+  /** Every rule of CUDA was kept, and everything freed. */
+  @AfterEach
+  void nothingIsBrokenOrLeft() {
+    assertThat(SoftCuda.violations()).isEmpty();
+    assertThat(SoftCuda.leaks()).isEmpty();
+  }
+
+  private static Cli train(Path out, String... more) {
+    List<String> arguments =
+        new ArrayList<>(
+            List.of(
+                "train",
+                config.toString(),
+                "--out=" + out,
+                "--set=data.dir=" + data,
+                "--set=train.batch_size=32",
+                "--set=train.epochs=2"));
+    arguments.addAll(Arrays.asList(more));
+    if (arguments.stream().noneMatch(argument -> argument.startsWith("--backend="))) {
+      arguments.add("--backend=cuda");
+    }
+    return Cli.run(arguments.toArray(String[]::new));
+  }
+
+  private static SortedMap<String, SafeTensors.Tensor> weights(String... more) throws IOException {
+    Path out = temp.resolve("run" + runs++);
+    Cli result = train(out, more);
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    return SafeTensors.read(out.resolve("model.safetensors")).tensors();
+  }
+
+  private static void assertAsTheFirst(Map<String, SafeTensors.Tensor> found) {
+    assertThat(found.keySet()).isEqualTo(first.keySet());
+    found.forEach(
+        (name, tensor) -> assertThat(tensor.values()).as(name).isEqualTo(first.get(name).values()));
+  }
+
+  @Test
+  void aRerunGivesTheSameBits() throws IOException {
+    assertAsTheFirst(weights());
+  }
+
+  @Test
+  void anotherSeedGivesOthers() throws IOException {
+    assertThat(weights("--set=seed=2").get("conv2.weight").values())
+        .isNotEqualTo(first.get("conv2.weight").values());
+  }
+
+  /** Whatever order the device runs things in, as far as streams and events allow. */
+  @ParameterizedTest
+  @ValueSource(ints = {2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21})
+  void streamedDataGivesTheSameBitsUnderEverySchedule(int schedule) throws IOException {
+    SoftCuda.control("seed=" + schedule);
+    assertAsTheFirst(weights("--set=data.placement=stream"));
+  }
+
+  @Test
+  void residentDataGivesTheSameBits() throws IOException {
+    assertAsTheFirst(weights("--set=data.placement=resident"));
+  }
+
+  @Test
+  void eagerStepsGiveTheSameBitsAsTheCapturedGraph() throws IOException {
+    assertAsTheFirst(weights("--set=train.cuda_graph=false"));
+    assertAsTheFirst(
+        weights("--set=train.cuda_graph=false", "--set=data.placement=stream", "--debug-sync"));
+  }
+
+  /** The shipped network on real digits; the same seed, so the same start, order and masks. */
+  @Test
+  void theShippedNetworkTrainsAsOnTheCpu() throws IOException {
+    Path digits = MnistSample.folder(temp.resolve("digits"), 480, 100);
+    JsonNode onGpu = shipped(digits, "cuda");
+    JsonNode onCpu = shipped(digits, "cpu");
+    for (String key : List.of("train_loss", "test_loss", "train_accuracy", "test_accuracy")) {
+      double expected = onCpu.get(key).asDouble();
+      assertThat(onGpu.get(key).asDouble()).as(key).isCloseTo(expected, within(1e-3 * expected));
+    }
+  }
+
+  private static JsonNode shipped(Path digits, String backend) throws IOException {
+    Path out = temp.resolve("on-" + backend);
+    Cli result =
+        Cli.run(
+            "train",
+            "configs/mnist-19k.json",
+            "--out=" + out,
+            "--set=data.dir=" + digits,
+            "--set=train.batch_size=32",
+            "--set=train.epochs=2",
+            "--set=train.schedule={\"type\": \"constant\"}",
+            "--backend=" + backend);
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    return EndToEndTest.epochs(out).get(1);
+  }
+
+  @Test
+  void theGpuIsChosenWhereThereIsOneAndNamed() {
+    Cli result = train(temp.resolve("auto"), "--backend=auto", "--set=train.epochs=1");
+    assertThat(result.out()).containsPattern("device: .+ \\(auto; found\\)\n");
+    assertThat(result.exitCode()).isZero();
+  }
+
+  @Test
+  void aModelTrainedOnTheGpuScoresTheSameThere() throws IOException {
+    Path out = temp.resolve("scored");
+    assertThat(train(out).exitCode()).isZero();
+    Cli scores = Cli.run("evaluate", out.toString(), "--json", "--backend=cuda");
+    assertThat(scores.exitCode()).as(scores.err()).isZero();
+    JsonNode last = EndToEndTest.epochs(out).get(1);
+    JsonNode found = new ObjectMapper().readTree(scores.out());
+    assertThat(found.get("accuracy").asDouble()).isEqualTo(last.get("test_accuracy").asDouble());
+    assertThat(found.get("loss").asDouble()).isEqualTo(last.get("test_loss").asDouble());
+  }
+}
