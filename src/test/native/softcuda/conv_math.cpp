@@ -2,6 +2,7 @@
 // every layout and the innermost one runs over adjacent channels, where the compiler vectorises it.
 #include "conv_math.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "fast_loops.h"
@@ -90,12 +91,45 @@ std::vector<double> filterByTap(const Convolution &conv, const float *w, bool ke
   return to;
 }
 
-/** acc[i] += factor * values[i] */
+/** A row-major matrix, or a vector of which every `stride`th element counts. */
+template <typename Value>
+struct Strided {
+  const Value *values;
+  long stride;
+};
+
+/** One block of addProduct's columns, with sums that stay in registers. */
+template <int Block, typename Acc, typename Value>
+[[gnu::always_inline]] inline void addColumns(Acc *acc, Strided<float> vector, Strided<Value> matrix, int rows) {
+  Acc sums[Block];
+  for (int i = 0; i < Block; i++) {
+    sums[i] = acc[i];
+  }
+  for (int row = 0; row < rows; row++) {
+    double factor = vector.values[row * vector.stride];
+    const Value *values = matrix.values + row * matrix.stride;
+    for (int i = 0; i < Block; i++) {
+      sums[i] += static_cast<Acc>(factor * values[i]);
+    }
+  }
+  for (int i = 0; i < Block; i++) {
+    acc[i] = sums[i];
+  }
+}
+
+/** acc[columns] += vector[rows] * matrix[rows, columns] */
 template <typename Acc, typename Value>
-[[gnu::always_inline]] inline void addScaled(Acc *__restrict acc, double factor, const Value *__restrict values,
-                                             int count) {
-  for (int i = 0; i < count; i++) {
-    acc[i] += static_cast<Acc>(factor * values[i]);
+[[gnu::always_inline]] inline void addProduct(Acc *acc, Strided<float> vector, Strided<Value> matrix, int rows,
+                                              int columns) {
+  int first = 0;
+  for (; first + 16 <= columns; first += 16) {
+    addColumns<16>(acc + first, vector, Strided<Value>{matrix.values + first, matrix.stride}, rows);
+  }
+  for (; first + 4 <= columns; first += 4) {
+    addColumns<4>(acc + first, vector, Strided<Value>{matrix.values + first, matrix.stride}, rows);
+  }
+  for (; first < columns; first++) {
+    addColumns<1>(acc + first, vector, Strided<Value>{matrix.values + first, matrix.stride}, rows);
   }
 }
 
@@ -114,6 +148,18 @@ void tapsInside(const Convolution &conv, int p, int q, std::vector<Tap> &taps) {
       }
     }
   }
+}
+
+/** The output columns [begin, end) whose tap s lies inside the image, and the image's column under the first. */
+struct Span {
+  int begin, end, firstPixel;
+};
+
+Span columnsInside(const Convolution &conv, int s) {
+  int left = s * conv.dilationW - conv.padW;  // under output column 0
+  int begin = left < 0 ? (-left + conv.strideW - 1) / conv.strideW : 0;
+  int end = left < conv.x.w ? std::min((conv.x.w - 1 - left) / conv.strideW + 1, conv.y.w) : 0;
+  return {begin, end, begin * conv.strideW + left};
 }
 
 /** Stores one image of channels-last values. */
@@ -137,6 +183,7 @@ template <typename Acc>
   std::vector<Tap> taps;
   std::vector<Acc> image(static_cast<size_t>(conv.x.h) * conv.x.w * conv.x.c);
   const int rows = conv.y.h;
+  const int start = static_cast<int>(conv.turn % groups.cout);  // the output channel that a sum begins with
   for (int n = 0; n < conv.x.n; n++) {
     std::fill(image.begin(), image.end(), Acc(0));
     for (int i = 0; i < rows; i++) {
@@ -148,11 +195,12 @@ template <typename Acc>
           Acc *pixel = &image[static_cast<long>(tap.pixel) * conv.x.c];
           for (int g = 0; g < groups.count; g++) {
             const double *kernels = &filter[matrix(conv, groups, g, tap)];
-            for (int j = 0; j < groups.cout; j++) {
-              int k = (j + conv.turn) % groups.cout;
-              addScaled(pixel + g * groups.cin, gradient[g * groups.cout + k],
-                        kernels + static_cast<long>(k) * groups.cin, groups.cin);
-            }
+            const float *outputs = gradient + g * groups.cout;
+            Acc *inputs = pixel + g * groups.cin;
+            const double *rest = kernels + static_cast<long>(start) * groups.cin;
+            addProduct(inputs, Strided<float>{outputs + start, 1}, Strided<double>{rest, groups.cin},
+                       groups.cout - start, groups.cin);
+            addProduct(inputs, Strided<float>{outputs, 1}, Strided<double>{kernels, groups.cin}, start, groups.cin);
           }
         }
       }
@@ -168,22 +216,29 @@ template <typename Acc>
   ChannelsLast x(conv, conv.x, xAnyLayout);
   ChannelsLast dy(conv, conv.y, dyAnyLayout);
   std::vector<Acc> sums(conv.w.elements());  // [group][R][S][C][K]
-  std::vector<Tap> taps;
   const long rows = static_cast<long>(conv.y.n) * conv.y.h;
   for (long i = 0; i < rows; i++) {
     long row = (i + conv.turn) % rows;
     int n = static_cast<int>(row / conv.y.h);
     int p = static_cast<int>(row % conv.y.h);
-    for (int q = 0; q < conv.y.w; q++) {
-      const float *gradient = dy.pixel(n, static_cast<long>(p) * conv.y.w + q);
-      tapsInside(conv, p, q, taps);
-      for (const Tap &tap : taps) {
-        const float *pixel = x.pixel(n, tap.pixel);
+    for (int r = 0; r < conv.w.h; r++) {
+      int h = p * conv.strideH - conv.padH + r * conv.dilationH;
+      if (h < 0 || h >= conv.x.h) {
+        continue;
+      }
+      for (int s = 0; s < conv.w.w; s++) {
+        Span inside = columnsInside(conv, s);
+        if (inside.begin >= inside.end) {
+          continue;
+        }
+        const float *pixels = x.pixel(n, static_cast<long>(h) * conv.x.w + inside.firstPixel);
+        const float *gradients = dy.pixel(n, static_cast<long>(p) * conv.y.w + inside.begin);
         for (int g = 0; g < groups.count; g++) {
-          Acc *sum = &sums[matrix(conv, groups, g, tap)];
+          Acc *sum = &sums[matrix(conv, groups, g, {r * conv.w.w + s, 0})];
           for (int c = 0; c < groups.cin; c++) {
-            addScaled(sum + static_cast<long>(c) * groups.cout, pixel[g * groups.cin + c],
-                      gradient + g * groups.cout, groups.cout);
+            addProduct(sum + static_cast<long>(c) * groups.cout,
+                       Strided<float>{pixels + g * groups.cin + c, static_cast<long>(conv.strideW) * conv.x.c},
+                       Strided<float>{gradients + g * groups.cout, conv.y.c}, inside.end - inside.begin, groups.cout);
           }
         }
       }
@@ -222,10 +277,8 @@ SOFTCUDA_FAST void convolutionForward(const Convolution &conv, const float *xAny
           const float *pixel = x.pixel(n, tap.pixel);
           for (int g = 0; g < groups.count; g++) {
             const double *kernels = &filter[matrix(conv, groups, g, tap)];
-            for (int c = 0; c < groups.cin; c++) {
-              addScaled(&sums[g * groups.cout], pixel[g * groups.cin + c],
-                        kernels + static_cast<long>(c) * groups.cout, groups.cout);
-            }
+            addProduct(&sums[g * groups.cout], Strided<float>{pixel + g * groups.cin, 1},
+                       Strided<double>{kernels, groups.cout}, groups.cin, groups.cout);
           }
         }
         for (int k = 0; k < conv.y.c; k++) {

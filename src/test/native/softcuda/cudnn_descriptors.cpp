@@ -147,7 +147,7 @@ View4 view(const TensorDescriptor *descriptor, const char *what, const char *cal
   const TensorDescriptor &tensor = live(descriptor, call);
   require(tensor.type != -1, CUDNN_STATUS_BAD_PARAM, std::string(what) + " was never set");
   require(tensor.dims == 4, CUDNN_STATUS_NOT_SUPPORTED,
-          std::string(what) + " has " + std::to_string(tensor.dims) + " dimensions; the software device computes with 4");
+          std::string(what) + " has " + std::to_string(tensor.dims) + " dimensions, the software device computes in 4");
   return {tensor.dim[0],    tensor.dim[1],    tensor.dim[2],    tensor.dim[3],
           tensor.stride[0], tensor.stride[1], tensor.stride[2], tensor.stride[3], elementOf(tensor.type)};
 }

@@ -210,8 +210,9 @@ CUDNN_ENTRY int cudnnActivationBackward(CudnnHandle *handle, ActivationDescripto
       Input xs = in.read();
       Output to = out.blended(blend);
       forEachElement(xView, [&](int n, int c, int h, int w) {
-        blend.store(to + dxView.at(n, c, h, w), activationGradient(set, ys[yView.at(n, c, h, w)],
-                                                                   dys[dyView.at(n, c, h, w)], xs[xView.at(n, c, h, w)]));
+        double result = activationGradient(set, ys[yView.at(n, c, h, w)], dys[dyView.at(n, c, h, w)],
+                                           xs[xView.at(n, c, h, w)]);
+        blend.store(to + dxView.at(n, c, h, w), result);
       });
       spendBytes(4 * out.bytes);
     });

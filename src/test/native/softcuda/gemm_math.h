@@ -11,7 +11,9 @@ struct Factor {
   int ld;
   bool transposed;
 
-  float at(long row, long column) const { return transposed ? values[column + row * ld] : values[row + column * ld]; }
+  float at(long row, long column) const {
+    return transposed ? values[column + row * ld] : values[row + column * ld];
+  }
 };
 
 /** C[m, n] = alpha * op(A)[m, k] * op(B)[k, n] + beta * C; operands rounded to TF32 where told. */

@@ -19,7 +19,8 @@ struct BatchStatistics {
  * running = (1 - factor) * running + factor * batch, where the batch's variance is the unbiased one.
  */
 void batchNormTraining(const View4 &xView, const float *x, const View4 &yView, Blend blend, float *y,
-                       const float *scale, const float *bias, double factor, double epsilon, BatchStatistics statistics);
+                       const float *scale, const float *bias, double factor, double epsilon,
+                       BatchStatistics statistics);
 
 /** The same formula over given statistics. */
 void batchNormInference(const View4 &xView, const float *x, const View4 &yView, Blend blend, float *y,
