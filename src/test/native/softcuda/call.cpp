@@ -85,12 +85,19 @@ bool isCapturing(CUstream stream) {
   return target != nullptr && target->capture != nullptr;
 }
 
+bool illegalInCapture(const char *call) {
+  std::lock_guard<std::recursive_mutex> lock(apiLock());
+  return refuseUnsafeCall(call);
+}
+
 void *device(const void *address, size_t bytes, Access, const std::string &what) {
   if (!isExecutor()) die(what + ": device() outside enqueued work");
-  if (bytes != 0 && deviceMemory().find(reinterpret_cast<Address>(address), bytes) == nullptr) {
+  auto begin = reinterpret_cast<Address>(address);
+  if (bytes != 0 && deviceMemory().find(begin, bytes) == nullptr) {
     throw Fault(what + ": " + std::to_string(bytes) + " bytes at " + hex(address) + ": begins at " +
-                deviceMemory().describe(reinterpret_cast<Address>(address)));
+                deviceMemory().describe(begin));
   }
+  deviceMemory().open(begin, bytes);
   return const_cast<void *>(address);
 }
 

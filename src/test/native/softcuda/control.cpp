@@ -10,9 +10,10 @@
 namespace softcuda {
 namespace {
 
-Settings current;
+// Never destroyed: other threads may still call while the process ends.
+auto &current = *new Settings();
+auto &counts = *new std::map<std::string, long>();
 uint64_t drawState = 1;
-std::map<std::string, long> counts;
 
 uint64_t number(const std::string &text, const std::string &line) {
   char *end = nullptr;

@@ -22,6 +22,7 @@ class ChannelsLast {
       data_ = copy_.data();
     }
   }
+
   /** @param hw the pixel's index in its image */
   const float *pixel(long n, long hw) const { return data_ + (n * view_.h * view_.w + hw) * view_.c; }
 
@@ -91,7 +92,8 @@ std::vector<double> filterByTap(const Convolution &conv, const float *w, bool ke
 
 /** acc[i] += factor * values[i] */
 template <typename Acc, typename Value>
-[[gnu::always_inline]] inline void addScaled(Acc *__restrict acc, double factor, const Value *__restrict values, int count) {
+[[gnu::always_inline]] inline void addScaled(Acc *__restrict acc, double factor, const Value *__restrict values,
+                                             int count) {
   for (int i = 0; i < count; i++) {
     acc[i] += static_cast<Acc>(factor * values[i]);
   }
@@ -127,8 +129,8 @@ void storeImage(const View4 &view, int n, const Acc *values, Blend blend, float 
 }
 
 template <typename Acc>
-[[gnu::always_inline]] inline void backwardData(const Convolution &conv, const float *w, const float *dyAnyLayout, Blend blend,
-                  float *dx) {
+[[gnu::always_inline]] inline void backwardData(const Convolution &conv, const float *w, const float *dyAnyLayout,
+                                                Blend blend, float *dx) {
   Groups groups(conv);
   ChannelsLast dy(conv, conv.y, dyAnyLayout);
   std::vector<double> filter = filterByTap(conv, w, false);
@@ -160,8 +162,8 @@ template <typename Acc>
 }
 
 template <typename Acc>
-[[gnu::always_inline]] inline void backwardFilter(const Convolution &conv, const float *xAnyLayout, const float *dyAnyLayout,
-                    Blend blend, float *dw) {
+[[gnu::always_inline]] inline void backwardFilter(const Convolution &conv, const float *xAnyLayout,
+                                                  const float *dyAnyLayout, Blend blend, float *dw) {
   Groups groups(conv);
   ChannelsLast x(conv, conv.x, xAnyLayout);
   ChannelsLast dy(conv, conv.y, dyAnyLayout);
@@ -193,9 +195,8 @@ template <typename Acc>
       for (int s = 0; s < conv.w.w; s++) {
         for (int c = 0; c < groups.cin; c++) {
           for (int k = 0; k < groups.cout; k++) {
-            blend.store(dw + conv.w.at(g * groups.cout + k, c, filterRow(conv, r),
-                                       filterColumn(conv, s)),
-                        *next++);
+            long at = conv.w.at(g * groups.cout + k, c, filterRow(conv, r), filterColumn(conv, s));
+            blend.store(dw + at, *next++);
           }
         }
       }
@@ -206,7 +207,7 @@ template <typename Acc>
 }  // namespace
 
 SOFTCUDA_FAST void convolutionForward(const Convolution &conv, const float *xAnyLayout, const float *w, Blend blend,
-                        float *y) {
+                                      float *y) {
   Groups groups(conv);
   ChannelsLast x(conv, conv.x, xAnyLayout);
   std::vector<double> filter = filterByTap(conv, w, true);
@@ -236,7 +237,7 @@ SOFTCUDA_FAST void convolutionForward(const Convolution &conv, const float *xAny
 }
 
 SOFTCUDA_FAST void convolutionBackwardData(const Convolution &conv, const float *w, const float *dy, Blend blend,
-                             float *dx) {
+                                           float *dx) {
   if (conv.unordered) {
     backwardData<float>(conv, w, dy, blend, dx);
   } else {
@@ -245,7 +246,7 @@ SOFTCUDA_FAST void convolutionBackwardData(const Convolution &conv, const float 
 }
 
 SOFTCUDA_FAST void convolutionBackwardFilter(const Convolution &conv, const float *x, const float *dy, Blend blend,
-                               float *dw) {
+                                             float *dw) {
   if (conv.unordered) {
     backwardFilter<float>(conv, x, dy, blend, dw);
   } else {

@@ -26,14 +26,11 @@ struct Convolution {
 
 void convolutionForward(const Convolution &conv, const float *x, const float *w, Blend blend, float *y);
 
-void convolutionBackwardData(const Convolution &conv, const float *w, const float *dy, Blend blend,
-                             float *dx);
+void convolutionBackwardData(const Convolution &conv, const float *w, const float *dy, Blend blend, float *dx);
 
-void convolutionBackwardFilter(const Convolution &conv, const float *x, const float *dy, Blend blend,
-                               float *dw);
+void convolutionBackwardFilter(const Convolution &conv, const float *x, const float *dy, Blend blend, float *dw);
 
 /** db[k] = sum over n, p, q of dy[n, k, p, q]. */
-void convolutionBackwardBias(const View4 &dyView, const float *dy, const View4 &dbView, Blend blend,
-                             float *db);
+void convolutionBackwardBias(const View4 &dyView, const float *dy, const View4 &dbView, Blend blend, float *db);
 
 }  // namespace softcuda

@@ -184,8 +184,7 @@ CUBLAS_ENTRY int cublasCreate_v2(Handle **handle) {
   return entry("cublasCreate", [&] {
     require(handle != nullptr, CUBLAS_STATUS_INVALID_VALUE);
     require(contextError("cublasCreate") == 0, CUBLAS_STATUS_NOT_INITIALIZED);
-    // The real one allocates device memory, which waits for the device.
-    require(synchronize(nullptr) == 0, CUBLAS_STATUS_INTERNAL_ERROR);
+    require(!illegalInCapture("cublasCreate"), CUBLAS_STATUS_INTERNAL_ERROR);  // it allocates device memory
     *handle = new Handle();
     track(Handle::kind, *handle, "cublasCreate");
   });
@@ -194,11 +193,8 @@ CUBLAS_ENTRY int cublasCreate_v2(Handle **handle) {
 CUBLAS_ENTRY int cublasDestroy_v2(Handle *handle) {
   return entry("cublasDestroy", [&] {
     Handle &checked = live(handle, "cublasDestroy");
+    require(!illegalInCapture("cublasDestroy"), CUBLAS_STATUS_EXECUTION_FAILED);  // it waits for the device
     if (isStream(checked.stream)) {
-      if (isCapturing(checked.stream)) {
-        violation("cublasDestroy: its stream is being captured");
-        throw Refusal{CUBLAS_STATUS_EXECUTION_FAILED};
-      }
       synchronize(checked.stream);
     }
     untrack(Handle::kind, handle, "cublasDestroy");

@@ -115,8 +115,7 @@ CUDNN_ENTRY int cudnnCreate(CudnnHandle **handle) {
     require(handle != nullptr, CUDNN_STATUS_BAD_PARAM, "null handle");
     int error = contextError("cudnnCreate");
     require(error == 0, CUDNN_STATUS_NOT_INITIALIZED, "driver error " + std::to_string(error));
-    // The real one allocates device memory, which waits for the device.
-    require(synchronize(nullptr) == 0, CUDNN_STATUS_INTERNAL_ERROR, "the device cannot be waited for");
+    require(!illegalInCapture("cudnnCreate"), CUDNN_STATUS_INTERNAL_ERROR, "it allocates device memory");
     *handle = new CudnnHandle();
     track(CudnnHandle::kind, *handle, "cudnnCreate");
   });
@@ -125,10 +124,7 @@ CUDNN_ENTRY int cudnnCreate(CudnnHandle **handle) {
 CUDNN_ENTRY int cudnnDestroy(CudnnHandle *handle) {
   return entry("cudnnDestroy", [&] {
     CudnnHandle &checked = live(handle, "cudnnDestroy");
-    if (isCapturing(checked.stream)) {
-      violation("cudnnDestroy: its stream is being captured");
-      throw Refusal{CUDNN_STATUS_EXECUTION_FAILED_CUDART, "stream is being captured"};
-    }
+    require(!illegalInCapture("cudnnDestroy"), CUDNN_STATUS_EXECUTION_FAILED_CUDART, "it waits for the device");
     if (isStream(checked.stream)) {
       synchronize(checked.stream);
     }

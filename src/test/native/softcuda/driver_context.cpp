@@ -125,7 +125,7 @@ using namespace softcuda;
 extern "C" {
 
 SOFTCUDA_API int cuInit(unsigned flags) {
-  if (!initializedFlag) applySettings(readSettings());
+  if (primary == nullptr) applySettings(readSettings());
   Call call("cuInit", Needs::Nothing);
   if (call.error() != 0) return call.error();
   if (flags != 0) return call.refuse(InvalidValue, "flags must be 0");

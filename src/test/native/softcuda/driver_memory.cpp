@@ -3,6 +3,7 @@
 // Synchronous copies go through the legacy stream, which non-blocking streams do not wait for. One from pageable memory
 // returns when the host memory is staged, as CUDA's documentation allows: the bytes are on the device only after a
 // synchronisation of the legacy stream or the context. Asynchronous copies read and write pinned memory when they run.
+#include <algorithm>
 #include <cstring>
 
 #include "call.h"
@@ -82,8 +83,9 @@ int fill(const Call &call, Address to, unsigned value, size_t unitBytes, size_t 
   if (problem != 0) return problem;
   const char *name = call.name();
   return enqueueOn(*stream, name, work([=] {
-    auto *bytes = device<unsigned char>(at(to), unitBytes * count, Access::Write, name);
-    for (size_t i = 0; i < count; i++) std::memcpy(bytes + i * unitBytes, &value, unitBytes);
+    void *memory = device(at(to), unitBytes * count, Access::Write, name);
+    if (unitBytes == 1) std::memset(memory, static_cast<int>(value), count);
+    if (unitBytes == 4) std::fill_n(static_cast<unsigned *>(memory), count, value);
     spend(static_cast<uint64_t>(static_cast<double>(unitBytes * count) * nanosPerByte));
   }));
 }

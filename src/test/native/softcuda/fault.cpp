@@ -1,5 +1,5 @@
-// Signal handling: ours only while a kernel runs on the executor thread; everything else goes to who was there before,
-// which in the tests is the JVM.
+// Signal handling: opens device memory that a kernel touches, and catches what it must not touch. Ours only while a
+// kernel runs on the executor thread; everything else goes to who was there before, which in the tests is the JVM.
 #include "fault.h"
 
 #include <pthread.h>
@@ -55,6 +55,7 @@ void onSignal(int signal, siginfo_t *info, void *context) {
     passOn(signal, info, context);
     return;
   }
+  if (signal == SIGSEGV && deviceMemory().openForFault(reinterpret_cast<Address>(info->si_addr))) return;
   armed = false;
   // AddressSanitizer follows the switches between fibers, and would not follow this jump.
   if (sanitized) die(placeInKernel() + ": " + describe(signal, info->si_code, info->si_addr));
@@ -76,6 +77,13 @@ void install() {
   }
 }
 
+/** Not inlined: locals of the function that the jump returns to may be lost. */
+__attribute__((noinline)) int statusOfFault(std::string &message) {
+  message = describe(caughtSignal, caughtCode, caughtAddress);
+  if (caughtSignal == SIGILL) return MisalignedAddress;
+  return caughtSignal == SIGFPE ? LaunchFailed : IllegalAddress;
+}
+
 }  // namespace
 
 void useSignalStack() {
@@ -90,15 +98,11 @@ int catchFault(void (*code)(), std::string &message) {
   static bool installed = (install(), true);
   static_cast<void>(installed);
   armedThread = pthread_self();
-  if (sigsetjmp(landing, 1) == 0) {
-    armed = true;
-    code();
-    armed = false;
-    return 0;
-  }
-  message = describe(caughtSignal, caughtCode, caughtAddress);
-  if (caughtSignal == SIGILL) return MisalignedAddress;
-  return caughtSignal == SIGFPE ? LaunchFailed : IllegalAddress;
+  if (sigsetjmp(landing, 1) != 0) return statusOfFault(message);
+  armed = true;
+  code();
+  armed = false;
+  return 0;
 }
 
 }  // namespace softcuda

@@ -43,7 +43,7 @@ namespace softcuda {
 namespace {
 
 constexpr size_t guardBytes = 4096;
-constexpr size_t stackBytes = sanitized ? 512 * 1024 : 128 * 1024;
+constexpr size_t stackBytes = sanitized ? 256 * 1024 : 128 * 1024;
 constexpr int savedRegisters = 6;
 
 }  // namespace
@@ -63,6 +63,7 @@ FiberStack StackPool::take() {
 
 void prepare(Fiber &fiber, FiberStack stack, void (*entry)()) {
   fiber.stack = stack;
+  cleanShadow(stack.low, stack.bytes);  // of the functions that its last fiber never returned from
   fiber.sanitizerState = nullptr;
   auto **top = reinterpret_cast<void **>(stack.low + stack.bytes);
   *--top = nullptr;  // an entry function finds its stack as after a call: 8 bytes off a multiple of 16

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <vector>
 
 #include "report.h"
 #include "sanitizer.h"
@@ -14,7 +15,8 @@ namespace {
 
 constexpr uint64_t pageBytes = 4096;
 constexpr uint64_t alignment = 256;
-constexpr uint64_t rangeBytes = uint64_t{1} << 40;
+constexpr uint64_t chunkBytes = 64 * pageBytes;
+constexpr uint64_t rangeBytes = uint64_t{1} << 43;
 constexpr unsigned char poison = 0xFF;
 
 uint64_t roundUp(uint64_t value, uint64_t multiple) { return (value + multiple - 1) / multiple * multiple; }
@@ -25,12 +27,28 @@ void protect(Address address, uint64_t bytes, int access) {
   if (mprotect(pointer(address), bytes, access) != 0) die("mprotect failed: out of memory maps?");
 }
 
-/** The first byte that is no longer poison, or null; in words, since it runs after each piece of work. */
+/** The first byte that is no longer poison, or null. It runs after each piece of work: memcmp is the quick answer. */
 const unsigned char *firstDamage(const unsigned char *from, const unsigned char *to) {
+  static const std::vector<unsigned char> intact(alignment, poison);
+  if (std::memcmp(from, intact.data(), static_cast<size_t>(to - from)) == 0) return nullptr;
   for (; from < to; from++) {
     if (*from != poison) return from;
   }
   return nullptr;
+}
+
+Address chunkOf(const Allocation &allocation, Address address) {
+  return allocation.pages + (address - allocation.pages) / chunkBytes * chunkBytes;
+}
+
+/** Red zones are filled too, which AddressSanitizer's memset would report. */
+__attribute__((no_sanitize("address"))) void fillPoison(Address from, Address to) {
+  if (!sanitized) {
+    std::memset(pointer(from), poison, to - from);
+    return;
+  }
+  auto *end = static_cast<volatile unsigned char *>(pointer(to));
+  for (auto *p = static_cast<volatile unsigned char *>(pointer(from)); p < end; p++) *p = poison;
 }
 
 }  // namespace
@@ -51,9 +69,7 @@ Address DeviceMemory::allocate(uint64_t bytes, uint64_t capacityBytes, const cha
   made.call = call;
   next_ = made.pages + made.pageBytes;
   if (next_ + pageBytes > end_) die("the device's address range is used up: too much was allocated in one process");
-  protect(made.pages, made.pageBytes, PROT_READ | PROT_WRITE);
-  std::memset(pointer(made.pages), poison, made.pageBytes);
-  if (!unlocked_) protect(made.pages, made.pageBytes, PROT_NONE);
+  made.filled.resize((made.pageBytes + chunkBytes - 1) / chunkBytes);
   poisonShadow(made.pages, made.address - made.pages);
   poisonShadow(made.address + bytes, made.pages + made.pageBytes - made.address - bytes);
   used_ += bytes;
@@ -109,6 +125,7 @@ std::string DeviceMemory::describe(Address address) const {
 }
 
 std::string DeviceMemory::damageIn(const Allocation &allocation, Address from, Address to) {
+  if (from == to || open_.count(chunkOf(allocation, from)) == 0 || open_.count(chunkOf(allocation, to - 1)) == 0) return "";
   auto *begin = static_cast<unsigned char *>(pointer(from));
   auto *end = static_cast<unsigned char *>(pointer(to));
   const unsigned char *hit = firstDamage(begin, end);
@@ -118,12 +135,42 @@ std::string DeviceMemory::damageIn(const Allocation &allocation, Address from, A
          (hit < pointer(allocation.address) ? " (before its start)" : " (past its end)");
 }
 
+void DeviceMemory::openChunks(Allocation &allocation, Address from, Address to) {
+  for (uint64_t i = (from - allocation.pages) / chunkBytes; i * chunkBytes < to - allocation.pages; i++) {
+    Address begin = allocation.pages + i * chunkBytes;
+    Address end = std::min(begin + chunkBytes, allocation.pages + allocation.pageBytes);
+    if (!open_.emplace(begin, end).second) continue;
+    protect(begin, end - begin, PROT_READ | PROT_WRITE);
+    if (allocation.filled[i]) continue;
+    fillPoison(begin, end);
+    allocation.filled[i] = true;
+  }
+  touched_.insert(allocation.address);
+}
+
+void DeviceMemory::open(Address address, uint64_t bytes) {
+  auto after = live_.upper_bound(address);
+  if (bytes > 0) openChunks(std::prev(after)->second, address, address + bytes);
+}
+
+bool DeviceMemory::openForFault(Address address) {
+  auto candidate = live_.upper_bound(address);  // the red zone before an allocation is its own
+  bool before = candidate != live_.end() && address >= candidate->second.pages;
+  if (!before && candidate == live_.begin()) return false;
+  Allocation &allocation = before ? candidate->second : std::prev(candidate)->second;
+  bool inside = address < allocation.pages + allocation.pageBytes;
+  if (!inside || open_.count(chunkOf(allocation, address)) != 0) return false;
+  openChunks(allocation, address, address + 1);
+  return true;
+}
+
 /** The whole tail, and the last 256 bytes before the start: a farther write would be far out of bounds. */
 std::string DeviceMemory::damage() {
   if (sanitized) return "";
   std::string found;
-  for (const auto &[address, allocation] : live_) {
-    Address before = std::max(allocation.pages, address - std::min<uint64_t>(alignment, address));
+  for (Address address : touched_) {
+    const Allocation &allocation = live_.at(address);
+    Address before = std::max(allocation.pages, address - alignment);
     std::string text = damageIn(allocation, before, address);
     if (text.empty()) text = damageIn(allocation, address + allocation.bytes, allocation.pages + allocation.pageBytes);
     if (found.empty()) found = text;
@@ -131,16 +178,15 @@ std::string DeviceMemory::damage() {
   return found;
 }
 
-void DeviceMemory::unlock() {
-  if (unlocked_) return;
-  unlocked_ = true;
-  for (const auto &[address, allocation] : live_) protect(allocation.pages, allocation.pageBytes, PROT_READ | PROT_WRITE);
-}
-
-void DeviceMemory::lock() {
-  if (!unlocked_) return;
-  unlocked_ = false;
-  for (const auto &[address, allocation] : live_) protect(allocation.pages, allocation.pageBytes, PROT_NONE);
+void DeviceMemory::closeAll() {
+  for (auto chunk = open_.begin(); chunk != open_.end();) {
+    Address begin = chunk->first;
+    Address end = begin;
+    for (; chunk != open_.end() && chunk->first == end; ++chunk) end = chunk->second;
+    protect(begin, end - begin, PROT_NONE);
+  }
+  open_.clear();
+  touched_.clear();
 }
 
 void DeviceMemory::releaseAll(const std::string &end) {

@@ -3,12 +3,15 @@
 //
 //   | guard page | red zone | bytes, 256-aligned | red zone < 256 | guard page |
 //
-// Everything starts as 0xFF bytes. The pages are accessible only between unlock() and lock().
+// Everything starts as 0xFF bytes. Pages become accessible when enqueued work touches them (open), in chunks, and stop
+// being so when the work is done (closeAll): mprotect costs time by the page, and most work touches few.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "softcuda.h"
 
@@ -22,6 +25,7 @@ struct Allocation {
   Address pages;
   uint64_t pageBytes;
   std::string call;
+  std::vector<bool> filled;  // chunks that hold the 0xFF bytes, or what was written since
 };
 
 class DeviceMemory {
@@ -38,11 +42,16 @@ class DeviceMemory {
   /** What an address that find() does not know is: "freed by cuMemFree_v2", "past the end of ...", "never allocated". */
   std::string describe(Address address) const;
 
-  /** A message for each red zone that something wrote to, and mends it; needs unlocked memory. */
+  /** Makes the range accessible; it lies in one live allocation. */
+  void open(Address address, uint64_t bytes);
+
+  /** Opens what a kernel touched; false if that is no live allocation (or its red zone). Runs in a signal handler. */
+  bool openForFault(Address address);
+
+  /** A message if opened work wrote to a red zone, which it mends. */
   std::string damage();
 
-  void unlock();
-  void lock();
+  void closeAll();
 
   /** Frees all; one leak line each. */
   void releaseAll(const std::string &end);
@@ -51,13 +60,15 @@ class DeviceMemory {
 
  private:
   void retire(const Allocation &allocation, const std::string &call);
+  void openChunks(Allocation &allocation, Address from, Address to);
   std::string damageIn(const Allocation &allocation, Address from, Address to);
 
   Address next_ = 0;
   Address end_ = 0;
   uint64_t used_ = 0;
-  bool unlocked_ = false;
   std::map<Address, Allocation> live_;
+  std::map<Address, Address> open_;  // chunks: begin to end
+  std::set<Address> touched_;        // allocations with open chunks
   std::map<Address, std::pair<Allocation, std::string>> freed_;
 };
 

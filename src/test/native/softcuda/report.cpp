@@ -18,8 +18,9 @@ struct Resource {
   long serial;
 };
 
-std::map<const void *, Resource> resources;
-std::map<const void *, std::string> destroyed;
+// Never destroyed: other threads may still call while the process ends.
+auto &resources = *new std::map<const void *, Resource>();
+auto &destroyed = *new std::map<const void *, std::string>();
 long serials = 0;
 
 }  // namespace

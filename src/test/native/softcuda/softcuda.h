@@ -5,9 +5,9 @@
 // CUDA's rules and use every freedom that the rules leave, so that a program which relies on more goes wrong here.
 //
 // Design:
-//  - Device memory is one reserved address range without access rights. Live allocations become accessible only while
-//    the executor thread runs enqueued work; guard pages and freed ranges never do. A device address is therefore valid
-//    as a host pointer inside enqueued work and faults everywhere else. New memory holds 0xFF bytes: NaN as floats.
+//  - Device memory is one reserved address range without access rights. What enqueued work touches of live
+//    allocations becomes accessible while the executor thread runs; guard pages and freed ranges never do. A device
+//    address is therefore valid as a host pointer inside enqueued work and faults everywhere else. New memory holds 0xFF bytes: NaN as floats.
 //  - Enqueued work waits until somebody synchronises. Then the executor runs what is needed, and sometimes more, in an
 //    order drawn from a seed among those that streams and events allow.
 //  - A broken rule is a violation: one line on stderr and in the log. In enqueued work it also leaves the context with
@@ -88,6 +88,9 @@ SOFTCUDA_API int contextError(const char *call);
 /** Whether a stream exists (null does) and whether it is being captured. */
 SOFTCUDA_API bool isStream(CUstream stream);
 SOFTCUDA_API bool isCapturing(CUstream stream);
+
+/** Whether a stream is being captured in a mode that forbids a call which allocates or waits: breaks the capture then. */
+SOFTCUDA_API bool illegalInCapture(const char *call);
 
 /**
  * Counts a call, and says whether it is to fail by injection: `fail=KIND:N:STATUS` or `fail=NAME:N:STATUS` in the

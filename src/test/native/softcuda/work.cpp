@@ -92,7 +92,6 @@ void Scheduler::complete(Item *item) {
 void Scheduler::runOnExecutor(const ItemPtr &target, bool onlyOne) {
   if (target != nullptr) markNeeded(target);
   onExecutor([&] {
-    deviceMemory().unlock();
     while (sticky_ == 0 && (target == nullptr ? !pending_.empty() : !target->done)) {
       Item *item = choose(target);
       ready_.erase(std::find(ready_.begin(), ready_.end(), item));
@@ -100,7 +99,7 @@ void Scheduler::runOnExecutor(const ItemPtr &target, bool onlyOne) {
       if (sticky_ == 0) complete(item);
       if (onlyOne) break;
     }
-    deviceMemory().lock();
+    deviceMemory().closeAll();
   });
 }
 

@@ -3,7 +3,7 @@ package convtrain.backend;
 import java.util.Locale;
 
 /** The device has too little memory left for an allocation. */
-public final class DeviceMemoryException extends RuntimeException {
+public final class DeviceMemoryException extends DeviceException {
   private static final long serialVersionUID = 1L;
   private static final double MIB = 1 << 20;
 

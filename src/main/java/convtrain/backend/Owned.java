@@ -3,7 +3,10 @@ package convtrain.backend;
 import java.util.ArrayDeque;
 import java.util.Deque;
 
-/** Native resources in the order they were made; closes them in reverse, and only once. */
+/**
+ * Native resources in the order they were made; closes them in reverse, all and only once, and then
+ * throws the first failure.
+ */
 public final class Owned implements AutoCloseable {
   private final Deque<AutoCloseable> resources = new ArrayDeque<>();
 
@@ -13,15 +16,30 @@ public final class Owned implements AutoCloseable {
     return resource;
   }
 
+  /**
+   * Closes a resource after a failure, which stays the one that is told: what fails now is added to
+   * it. After the first error of a device its every call fails.
+   */
+  public static void closeAfter(Throwable failure, AutoCloseable resource) {
+    try {
+      resource.close();
+    } catch (Exception e) {
+      failure.addSuppressed(e);
+    }
+  }
+
   @Override
   public void close() {
-    IllegalStateException failure = null;
+    RuntimeException failure = null;
     while (!resources.isEmpty()) {
       try {
         resources.pop().close();
       } catch (Exception e) {
         if (failure == null) {
-          failure = new IllegalStateException("releasing a native resource failed", e);
+          failure =
+              e instanceof RuntimeException unchecked
+                  ? unchecked
+                  : new IllegalStateException("releasing a native resource failed", e);
         } else {
           failure.addSuppressed(e);
         }

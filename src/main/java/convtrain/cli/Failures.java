@@ -1,6 +1,7 @@
 package convtrain.cli;
 
 import convtrain.backend.BackendException;
+import convtrain.backend.DeviceException;
 import convtrain.config.ConfigException;
 import convtrain.data.DataException;
 import convtrain.graph.GraphException;
@@ -35,7 +36,7 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
 
   /** Failures whose message says all that a user can know. */
   private static final Set<Class<? extends Exception>> EXPLAINED =
-      Set.of(FailedException.class, PlanException.class);
+      Set.of(DeviceException.class, FailedException.class, PlanException.class);
 
   private final BooleanSupplier debug;
 
@@ -62,8 +63,8 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   @Override
   public int handleExecutionException(Exception e, CommandLine command, ParseResult parsed) {
     PrintWriter err = command.getErr();
-    boolean wrongInput = WRONG_INPUT.contains(e.getClass());
-    if (wrongInput || EXPLAINED.contains(e.getClass())) {
+    boolean wrongInput = isOneOf(WRONG_INPUT, e);
+    if (wrongInput || isOneOf(EXPLAINED, e)) {
       say(err, e.getMessage());
     } else if (cause(e) instanceof IOException io) {
       say(err, "reading or writing failed: " + io.getMessage() + reason(io));
@@ -83,6 +84,10 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
             : "a library does not load: " + e);
     trace(e, err);
     return ExitCode.SOFTWARE;
+  }
+
+  private static boolean isOneOf(Set<Class<? extends Exception>> kinds, Exception e) {
+    return kinds.stream().anyMatch(kind -> kind.isInstance(e));
   }
 
   private static Throwable cause(Exception e) {

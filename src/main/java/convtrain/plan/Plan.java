@@ -3,6 +3,7 @@ package convtrain.plan;
 import convtrain.backend.Backend;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Op;
+import convtrain.backend.Owned;
 import convtrain.graph.Precision;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -49,7 +50,7 @@ public final class Plan implements AutoCloseable {
 
   private final Backend backend;
   private final List<Step> steps;
-  private final List<Op> ops;
+  private final Owned owned;
   private final DeviceBuffer arena;
   private final DeviceBuffer logits;
   private final ByteBuffer hostLogits;
@@ -61,21 +62,21 @@ public final class Plan implements AutoCloseable {
   Plan(
       Backend backend,
       List<Step> steps,
-      List<Op> ops,
+      Owned owned,
       DeviceBuffer arena,
       DeviceBuffer logits,
       Precision precision,
       int batchSize) {
     this.backend = backend;
     this.steps = List.copyOf(steps);
-    this.ops = List.copyOf(ops);
+    this.owned = owned;
     this.arena = arena;
     this.logits = logits;
     this.precision = precision;
     this.batchSize = batchSize;
     int bytes = Math.toIntExact(logits.bytes());
     hostLogits = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
-    replay = backend.capture(this::enqueue);
+    replay = owned.add(backend.capture(this::enqueue));
   }
 
   /** Runs one step on the batch that the feed made ready. */
@@ -152,11 +153,7 @@ public final class Plan implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      replay.close();
-      for (int i = ops.size() - 1; i >= 0; i--) {
-        ops.get(i).close();
-      }
-      arena.close();
+      owned.close();
     }
   }
 }

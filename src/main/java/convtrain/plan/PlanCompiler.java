@@ -8,6 +8,7 @@ import convtrain.backend.Feed;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
 import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.Owned;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
 import convtrain.graph.OptimizerSpec;
@@ -48,7 +49,7 @@ public final class PlanCompiler {
   private final RunState state;
   private final Options options;
   private final OpFactory factory;
-  private final List<Op> ops = new ArrayList<>();
+  private final Owned owned = new Owned();
   private final List<Group> groups = new ArrayList<>();
   private final boolean[] needsGradient;
   private Placement placement;
@@ -76,14 +77,8 @@ public final class PlanCompiler {
       compiler.place();
       return compiler.allocateAndBind();
     } catch (RuntimeException | Error e) {
-      compiler.closeOps();
+      Owned.closeAfter(e, compiler.owned);
       throw e;
-    }
-  }
-
-  private void closeOps() {
-    for (int i = ops.size() - 1; i >= 0; i--) {
-      ops.get(i).close();
     }
   }
 
@@ -95,16 +90,11 @@ public final class PlanCompiler {
 
   private Plan allocateAndBind() {
     try {
-      arena = backend.allocate(placement.arenaBytes());
+      arena = owned.add(backend.allocate(placement.arenaBytes()));
     } catch (DeviceMemoryException e) {
       throw tooLarge(e);
     }
-    try {
-      return assemble();
-    } catch (RuntimeException | Error e) {
-      arena.close();
-      throw e;
-    }
+    return assemble();
   }
 
   /** A final softmax is left out: the loss, and predictions on the host, work on the logits. */
@@ -141,7 +131,7 @@ public final class PlanCompiler {
     } catch (RuntimeException e) {
       throw cannotMake(head, e);
     }
-    ops.add(op);
+    owned.add(op);
     groups.add(
         new Group(groups.size(), head, List.copyOf(fused), output, needsGradient(output), op));
   }
@@ -191,7 +181,7 @@ public final class PlanCompiler {
               state.schedule(),
               state.clock()));
     }
-    return new Plan(backend, steps, ops, arena, z, factory.precision(), options.batchSize());
+    return new Plan(backend, steps, owned, arena, z, factory.precision(), options.batchSize());
   }
 
   private void addBackward(List<Step> steps) {
@@ -211,7 +201,7 @@ public final class PlanCompiler {
   }
 
   private void add(List<Step> steps, String label, Phase phase, Op op) {
-    ops.add(op);
+    owned.add(op);
     steps.add(new Step(label, phase, op, false));
   }
 
@@ -281,7 +271,7 @@ public final class PlanCompiler {
           return n;
         }
       } finally {
-        trial.closeOps();
+        trial.owned.close();
       }
     }
     return 0;

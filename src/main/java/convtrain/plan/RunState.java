@@ -3,6 +3,7 @@ package convtrain.plan;
 import convtrain.backend.Backend;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.OpFactory;
+import convtrain.backend.Owned;
 import convtrain.backend.ParameterLayout;
 import convtrain.backend.Readback;
 import convtrain.backend.StepClock;
@@ -41,6 +42,7 @@ public final class RunState implements AutoCloseable {
 
   private final Map<String, Tensor> tensors = new LinkedHashMap<>();
   private final List<DeviceBuffer> allocations = new ArrayList<>();
+  private final Owned owned = new Owned();
   private final long trainedBytes;
   private final DeviceBuffer parameters;
   private final DeviceBuffer gradients;
@@ -78,13 +80,13 @@ public final class RunState implements AutoCloseable {
       metrics = allocate(backend, StepMetrics.BYTES);
       StepMetrics.clear(metrics);
     } catch (RuntimeException | Error e) {
-      close();
+      Owned.closeAfter(e, this);
       throw e;
     }
   }
 
   private DeviceBuffer allocate(Backend backend, long bytes) {
-    DeviceBuffer buffer = backend.allocate(Math.max(bytes, ALIGNMENT));
+    DeviceBuffer buffer = owned.add(backend.allocate(Math.max(bytes, ALIGNMENT)));
     allocations.add(buffer);
     return buffer;
   }
@@ -257,9 +259,7 @@ public final class RunState implements AutoCloseable {
 
   @Override
   public void close() {
-    for (int i = allocations.size() - 1; i >= 0; i--) {
-      allocations.get(i).close();
-    }
+    owned.close();
     tensors.values().forEach(tensor -> tensor.layout.close());
   }
 }

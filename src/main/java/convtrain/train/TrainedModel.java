@@ -1,6 +1,7 @@
 package convtrain.train;
 
 import convtrain.backend.Backend;
+import convtrain.backend.Owned;
 import convtrain.config.RunConfig;
 import convtrain.config.RunConfigLoader;
 import convtrain.graph.ModelGraph;
@@ -37,7 +38,7 @@ public final class TrainedModel implements AutoCloseable {
       Weights.load(file, content, state);
       evaluator = new Evaluator(backend, graph, state, Trainer.normalization(run, graph));
     } catch (RuntimeException | Error e) {
-      state.close();
+      Owned.closeAfter(e, state);
       throw e;
     }
   }

@@ -2,6 +2,7 @@ package convtrain.train;
 
 import convtrain.backend.Backend;
 import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.Owned;
 import convtrain.backend.Readback;
 import convtrain.backend.StepMetrics;
 import convtrain.config.ConfigException;
@@ -14,8 +15,6 @@ import convtrain.plan.RunState;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
@@ -47,6 +46,7 @@ public final class Trainer implements AutoCloseable {
   private final DatasetSamples samples;
   private final LearningRates rates;
   private final int batchSize;
+  private final Owned owned = new Owned();
   private final RunState state;
   private final Readback progress;
   private final Plans plans;
@@ -70,28 +70,27 @@ public final class Trainer implements AutoCloseable {
     rates = run.train().learningRates(sampler.stepsPerEpoch());
     float[] schedule = table(rates);
     Normalization normalization = normalization(run, graph);
-    Deque<Runnable> made = new ArrayDeque<>();
     try {
-      state = new RunState(backend, graph, batchSize, run.train().optimizer(), rates.steps());
-      made.push(state::close);
-      progress = state.metricsReadback(backend);
-      made.push(progress::close);
+      state =
+          owned.add(
+              new RunState(backend, graph, batchSize, run.train().optimizer(), rates.steps()));
+      progress = owned.add(state.metricsReadback(backend));
       state.setSchedule(schedule);
       state.initialize(run.seed());
       plans =
-          new Plans(
-              backend,
-              graph,
-              state,
-              run.train().optimizer(),
-              normalization,
-              batchSize,
-              run.data().placement(),
-              run.seed());
-      made.push(plans::close);
-      evaluator = new Evaluator(backend, graph, state, normalization);
+          owned.add(
+              new Plans(
+                  backend,
+                  graph,
+                  state,
+                  run.train().optimizer(),
+                  normalization,
+                  batchSize,
+                  run.data().placement(),
+                  run.seed()));
+      evaluator = owned.add(new Evaluator(backend, graph, state, normalization));
     } catch (RuntimeException | Error e) {
-      made.forEach(Runnable::run);
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }
@@ -275,9 +274,6 @@ public final class Trainer implements AutoCloseable {
 
   @Override
   public void close() {
-    evaluator.close();
-    plans.close();
-    progress.close();
-    state.close();
+    owned.close();
   }
 }

@@ -124,24 +124,32 @@ class DropoutContractTest extends BackendContract {
     }
   }
 
-  @ParameterizedTest(name = "p {0}, ReLU between: {1}, as the backend fuses: {2}")
+  /** Samples and channels that fill a backend's blocks and vectors, and some that do not. */
+  @ParameterizedTest(name = "p {0}, ReLU between: {1}, as the backend fuses: {2}, [{3}, {4}]")
   @CsvSource({
-    "0.04, true, true",
-    "0.5, true, true",
-    "0.999, true, true",
-    "0.04, false, true",
-    "0.5, false, true",
-    "0.5, true, false",
-    "0.5, false, false"
+    "0.04, true, true, 7, 17",
+    "0.04, true, true, 8, 16",
+    "0.5, true, true, 7, 17",
+    "0.5, true, true, 8, 24",
+    "0.999, true, true, 7, 17",
+    "0.999, true, true, 8, 16",
+    "0.04, false, true, 7, 17",
+    "0.5, false, true, 8, 16",
+    "0.5, true, false, 7, 17",
+    "0.5, false, false, 8, 16"
   })
-  void dropoutBehindBatchNormMatchesTheReference(double p, boolean relu, boolean fused) {
-    int n = 7;
+  void dropoutBehindBatchNormMatchesTheReference(
+      double p, boolean relu, boolean fused, int n, int channels) {
+    Shape image = Shape.image(channels, 13, 11);
     LayerSpec norm = new LayerSpec.BatchNorm2d("bn", null, null, null, null);
-    ModelGraph graph =
-        relu ? graph(norm, new LayerSpec.Relu(null, null), dropout(p)) : graph(norm, dropout(p));
+    List<LayerSpec> layers =
+        relu
+            ? List.of(norm, new LayerSpec.Relu(null, null), dropout(p))
+            : List.of(norm, dropout(p));
+    ModelGraph graph = ModelGraph.of(new ModelSpec(image, layers));
     Map<String, double[]> parameters = new LinkedHashMap<>();
     RandomGraphs.parameters(graph, 5).forEach((name, v) -> parameters.put(name, rounded(v)));
-    double[] x = rounded(RandomGraphs.normals(n * IMAGE.elements(), new Random(6)));
+    double[] x = rounded(RandomGraphs.normals(n * image.elements(), new Random(6)));
     double[] dy = rounded(RandomGraphs.normals(x.length, new Random(7)));
     Mode mode = fused ? Mode.TRAINING_FUSED : Mode.TRAINING;
     try (OpHarness harness = new OpHarness(backend(), graph, n, mode)) {
@@ -152,7 +160,7 @@ class DropoutContractTest extends BackendContract {
       Node last = graph.output();
       ReferenceNet net = new ReferenceNet(graph, parameters);
       net.setDropout(
-          last.name(), ReferenceDropout.factors(OpHarness.SEED, 9, last.index(), p, n, IMAGE));
+          last.name(), ReferenceDropout.factors(OpHarness.SEED, 9, last.index(), p, n, image));
       Tolerance tolerance = Tolerance.of("batch_norm2d");
       tolerance.check("y", y, net.forward(x, true));
       ReferenceNet.Gradients expected = net.backward(dy);

@@ -9,6 +9,7 @@ import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.ParameterSpec;
+import convtrain.graph.Shape;
 import convtrain.testing.ArraySamples;
 import convtrain.testing.DeviceFloats;
 import convtrain.testing.ReferenceNet;
@@ -84,7 +85,8 @@ final class OpHarness implements AutoCloseable {
   }
 
   private DeviceBuffer activation(int tensor) {
-    DeviceBuffer buffer = allocate((long) n * graph.shapeOf(tensor).elements() * Float.BYTES);
+    long elements = (long) n * graph.shapeOf(tensor).elements();
+    DeviceBuffer buffer = allocate(elements * factory.precision().elementBytes());
     perPass.add(buffer);
     return buffer;
   }
@@ -224,17 +226,29 @@ final class OpHarness implements AutoCloseable {
     StepClock.write(clock, step);
   }
 
-  /** The last layer's output [N, C, H, W]. */
+  /**
+   * The last layer's output [N, C, H, W].
+   *
+   * @param x held exactly by the backend's precision
+   */
   double[] forward(double[] x) {
     perPass.forEach(DeviceFloats::spoil);
     feed.start(new ArraySamples(new byte[n * graph.input().elements()], new int[n]), new int[n], n);
     feed.next();
     stage.forward();
     backend.synchronize();
-    DeviceFloats.write(DeviceFloats.toDevice(x, graph.input()), values.get(Node.INPUT));
+    write(x, graph.input(), values.get(Node.INPUT));
     groups.forEach(group -> group.op.forward());
     int output = graph.output().index();
-    return DeviceFloats.fromDevice(DeviceFloats.read(values.get(output)), graph.shapeOf(output));
+    return read(values.get(output), graph.shapeOf(output));
+  }
+
+  private void write(double[] nchw, Shape sample, DeviceBuffer to) {
+    DeviceFloats.write(factory.precision(), DeviceFloats.toDevice(nchw, sample), to);
+  }
+
+  private double[] read(DeviceBuffer from, Shape sample) {
+    return DeviceFloats.fromDevice(DeviceFloats.read(factory.precision(), from), sample);
   }
 
   /** Gradients of sum(dy y), after a forward pass. */
@@ -246,7 +260,7 @@ final class OpHarness implements AutoCloseable {
           layouts.get(name).write(nan, buffer);
         });
     int output = graph.output().index();
-    DeviceFloats.write(DeviceFloats.toDevice(dy, graph.shapeOf(output)), totals.get(output));
+    write(dy, graph.shapeOf(output), totals.get(output));
     for (int g = groups.size() - 1; g >= 0; g--) {
       sum(groups.get(g).output);
       groups.get(g).op.backward();
@@ -254,8 +268,7 @@ final class OpHarness implements AutoCloseable {
     sum(Node.INPUT);
     Map<String, double[]> found = new LinkedHashMap<>();
     gradients.forEach((name, buffer) -> found.put(name, fetch(name, buffer)));
-    double[] dx = DeviceFloats.fromDevice(DeviceFloats.read(totals.get(Node.INPUT)), graph.input());
-    return new ReferenceNet.Gradients(dx, found);
+    return new ReferenceNet.Gradients(read(totals.get(Node.INPUT), graph.input()), found);
   }
 
   private void sum(int tensor) {

@@ -232,9 +232,7 @@ public final class GpuCheckReport {
 
   private static String words(JsonNode facts) {
     List<String> words = new ArrayList<>();
-    facts
-        .fields()
-        .forEachRemaining(fact -> words.add(fact.getKey() + " " + fact.getValue().asText()));
+    facts.properties().forEach(fact -> words.add(fact.getKey() + " " + fact.getValue().asText()));
     return String.join(", ", words);
   }
 

@@ -16,9 +16,6 @@ public final class SoftCuda {
   private static final String LOG = "SOFTCUDA_LOG";
   private static final String CONTROL = "SOFTCUDA_CONTROL";
 
-  /** Lines of the log before the last {@link #control}. */
-  private static int seen;
-
   private SoftCuda() {}
 
   /** Skips the test, with the reason, on a machine where the device could not be built. */
@@ -43,7 +40,7 @@ public final class SoftCuda {
   }
 
   /**
-   * Decides how the next primary context behaves, and starts a new part of the log.
+   * Decides how the next primary context behaves, and starts a new log.
    *
    * @param lines {@code seed=7}, {@code memory=BYTES}, {@code fail=alloc:3:2}, {@code late=always};
    *     none for the device as it is by default
@@ -51,16 +48,16 @@ public final class SoftCuda {
   public static void control(String... lines) {
     try {
       Files.write(Path.of(System.getenv(CONTROL)), List.of(lines));
+      Files.deleteIfExists(Path.of(System.getenv(LOG)));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
-    seen = wholeLog().size();
   }
 
   /** What the device wrote since the last {@link #control}. */
   public static List<String> log() {
-    List<String> all = wholeLog();
-    return all.subList(seen, all.size());
+    Path path = Path.of(System.getenv(LOG));
+    return Files.exists(path) ? read(path) : List.of();
   }
 
   /** Broken rules, each with the call and what was wrong. */
@@ -88,11 +85,6 @@ public final class SoftCuda {
         .filter(line -> line.startsWith(prefix))
         .map(line -> line.substring(prefix.length()))
         .toList();
-  }
-
-  private static List<String> wholeLog() {
-    Path path = Path.of(System.getenv(LOG));
-    return Files.exists(path) ? read(path) : List.of();
   }
 
   private static List<String> read(Path path) {

@@ -6,6 +6,7 @@ import static convtrain.softcuda.DriverFixture.ok;
 import static convtrain.softcuda.DriverFixture.view;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.nio.ByteBuffer;
 import java.util.stream.IntStream;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
@@ -101,7 +102,7 @@ class SoftCudaDriverTest {
   void asynchronousCopyFromPageableMemoryIsRefused() {
     try (DriverFixture cuda = new DriverFixture()) {
       CUdeviceptr x = cuda.device(4);
-      Pointer pageable = Pointer.to(java.nio.ByteBuffer.allocateDirect(16));
+      Pointer pageable = Pointer.to(ByteBuffer.allocateDirect(16));
       assertThat(JCudaDriver.cuMemcpyHtoDAsync(x, pageable, 16, cuda.stream))
           .isEqualTo(CUresult.CUDA_ERROR_INVALID_VALUE);
       ok(JCudaDriver.cuMemFree(x));
@@ -162,8 +163,7 @@ class SoftCudaDriverTest {
   void callsWithoutACurrentContextAreRefused() throws InterruptedException {
     int[] status = new int[1];
     try (DriverFixture cuda = new DriverFixture()) {
-      Thread other =
-          new Thread(() -> status[0] = JCudaDriver.cuMemAlloc(new CUdeviceptr(), cuda.hashCode()));
+      Thread other = new Thread(() -> status[0] = JCudaDriver.cuStreamQuery(cuda.stream));
       other.start();
       other.join();
     }
@@ -271,8 +271,8 @@ class SoftCudaDriverTest {
       assertThat(JCudaDriver.cuMemFree(x)).isEqualTo(719);
     }
     assertThat(SoftCuda.leaks()).isEmpty();
-    try (DriverFixture cuda = new DriverFixture()) {
-      ok(JCudaDriver.cuCtxSynchronize());
+    try (DriverFixture next = new DriverFixture()) {
+      ok(JCudaDriver.cuStreamSynchronize(next.stream));
     }
   }
 

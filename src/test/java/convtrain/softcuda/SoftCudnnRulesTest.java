@@ -24,6 +24,7 @@ import jcuda.jcudnn.cudnnBatchNormMode;
 import jcuda.jcudnn.cudnnBatchNormOps;
 import jcuda.jcudnn.cudnnConvolutionBwdFilterAlgoPerf;
 import jcuda.jcudnn.cudnnDataType;
+import jcuda.jcudnn.cudnnHandle;
 import jcuda.jcudnn.cudnnTensorDescriptor;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -184,6 +185,20 @@ class SoftCudnnRulesTest {
         found,
         new Pointer(),
         0);
+  }
+
+  @Test
+  void makingAndEndingAHandleDuringCaptureIsReported() {
+    capture();
+    assertThat(JCudnn.cudnnCreate(new cudnnHandle())).isNotZero();
+    assertThat(JCudaDriver.cuStreamEndCapture(dnn.cuda.stream, new CUgraph())).isNotZero();
+    capture();
+    assertThat(JCudnn.cudnnDestroy(dnn.handle)).isNotZero();
+    assertThat(JCudaDriver.cuStreamEndCapture(dnn.cuda.stream, new CUgraph())).isNotZero();
+    assertThat(SoftCuda.violations())
+        .satisfiesExactly(
+            line -> assertThat(line).contains("cudnnCreate may not be called"),
+            line -> assertThat(line).contains("cudnnDestroy may not be called"));
   }
 
   @Test

@@ -64,7 +64,7 @@ public final class CpuBackend implements Backend {
     try {
       dnnl = owned.add(new Dnnl());
     } catch (RuntimeException | Error e) {
-      owned.close();
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }

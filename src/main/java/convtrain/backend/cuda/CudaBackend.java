@@ -67,7 +67,7 @@ public final class CudaBackend implements Backend {
     try {
       checkPrecision();
     } catch (RuntimeException e) {
-      owned.close();
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }

@@ -60,6 +60,8 @@ final class BatchNormOp implements Op {
   private FloatBuffer runningVar;
   private FloatBuffer y;
   private FloatBuffer dy;
+  private ReluBits reluBits;
+  private boolean backwardDrops;
 
   BatchNormOp(
       Dnnl dnnl,
@@ -202,6 +204,10 @@ final class BatchNormOp implements Op {
         .with(DNNL_ARG_VARIANCE, perChannel, savedVariance);
     bindAffine(kernel, usedWeight, usedBias);
     bindWorkspace(kernel, b.saved(), 4 * vectorBytes());
+    if (mask != null && Dnnl.same(x, inside)) {
+      DeviceBuffer bits = b.saved().slice(4 * vectorBytes(), workspace.get_size());
+      reluBits = ReluBits.in((CpuBuffer) bits, y);
+    }
     if (b.dy() != null) {
       bindBackward(b, savedMean, savedVariance, usedWeight);
     }
@@ -259,13 +265,14 @@ final class BatchNormOp implements Op {
       updateRunning();
     }
     if (mask != null) {
+      backwardDrops = reluBits != null && reluBits.clear(mask.kept());
       mask.zero(y);
     }
   }
 
   @Override
   public void backward() {
-    if (mask != null) {
+    if (mask != null && !backwardDrops) {
       mask.zero(dy);
     }
     backward.execute();

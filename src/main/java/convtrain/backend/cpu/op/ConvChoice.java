@@ -52,7 +52,11 @@ final class ConvChoice {
     return first(desc, out > VECTOR ? List.of() : List.of(POINTWISE_8, DIRECT_8));
   }
 
-  /** The first of the names that oneDNN offers here; its own first choice where it offers none. */
+  /**
+   * The first of the names that oneDNN offers here; its own first choice where it offers none.
+   * Equal convolutions must choose by the same names: once oneDNN made a primitive, its list for
+   * the same sizes repeats that one.
+   */
   private <T extends primitive_desc> T first(Supplier<T> make, List<String> names) {
     if (few) {
       for (String name : names) {

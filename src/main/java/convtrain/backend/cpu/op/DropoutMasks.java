@@ -118,6 +118,7 @@ public final class DropoutMasks {
     private final int capacity;
     private final short[] dropped;
     private final int[] counts;
+    private final int[] kept;
 
     Mask(long seed, int layer, double p, int elements) {
       this.seed = seed;
@@ -131,6 +132,12 @@ public final class DropoutMasks {
       this.capacity = (int) Math.min(CHUNK, room) + AT_ONCE;
       this.dropped = new short[Math.multiplyExact(chunks, capacity)];
       this.counts = new int[chunks];
+      this.kept = new int[chunks * GROUPS];
+    }
+
+    /** Bit e % 32 of word e / 32 is set if element e stays. */
+    int[] kept() {
+      return kept;
     }
 
     /** Sets the dropped elements of a tensor to zero. */
@@ -147,7 +154,7 @@ public final class DropoutMasks {
 
     private void drawChunk(int chunk, int step, Words words) {
       int group = chunk * GROUPS;
-      int first = chunk * capacity;
+      int begin = chunk * capacity;
       Philox.blocks(
           seed,
           group,
@@ -160,22 +167,28 @@ public final class DropoutMasks {
           words.r2,
           words.r3);
       sizes(words.r0, words.r1, words.sizes);
-      int end = first;
+      int end = begin;
       for (int i = 0; i < GROUPS; i++) {
         int size = (int) words.sizes[i];
         if (size > AT_ONCE || chosenStay) {
-          end = append(fallen(group + i, i, step, words), i * PER_GROUP, end);
+          int fallen = fallen(group + i, i, step, words);
+          kept[group + i] = ~fallen;
+          end = append(fallen, i * PER_GROUP, end);
         } else {
           // Three stores and no branch on the size; the next group's overwrite those too many.
-          int positions = (int) words.r1[i];
-          dropped[end] = (short) (i * PER_GROUP + (positions & 31));
-          dropped[end + 1] = (short) (i * PER_GROUP + (positions >>> 5 & 31));
-          dropped[end + 2] = (short) (i * PER_GROUP + (positions >>> 10 & 31));
+          int first = (int) words.r1[i] & 31;
+          int second = (int) words.r1[i] >>> 5 & 31;
+          int third = (int) words.r1[i] >>> 10 & 31;
+          kept[group + i] =
+              ~(-size >>> 31 << first | 1 - size >>> 31 << second | 2 - size >>> 31 << third);
+          dropped[end] = (short) (i * PER_GROUP + first);
+          dropped[end + 1] = (short) (i * PER_GROUP + second);
+          dropped[end + 2] = (short) (i * PER_GROUP + third);
           end += size;
         }
       }
       int limit = elements - chunk * CHUNK;
-      counts[chunk] = (limit < CHUNK ? within(limit, first, end) : end) - first;
+      counts[chunk] = (limit < CHUNK ? within(limit, begin, end) : end) - begin;
     }
 
     /**

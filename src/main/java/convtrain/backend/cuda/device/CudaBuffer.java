@@ -5,6 +5,7 @@ import static jcuda.driver.JCudaDriver.cuMemFree;
 import static jcuda.driver.JCudaDriver.cuMemsetD8Async;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.DeviceMemoryException;
 import java.nio.ByteBuffer;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
@@ -34,7 +35,7 @@ public final class CudaBuffer implements DeviceBuffer {
       this.bytes = bytes;
       int status = cuMemAlloc(base, Math.max(1, bytes));
       if (status == CUresult.CUDA_ERROR_OUT_OF_MEMORY) {
-        throw new OutOfDeviceMemory(status, bytes, context.freeBytes());
+        throw new DeviceMemoryException(bytes, context.freeBytes());
       }
       Status.cuda("cuMemAlloc", status);
       context.allocated(bytes);
@@ -52,7 +53,7 @@ public final class CudaBuffer implements DeviceBuffer {
         base = null;
         context.allocated(-bytes);
         context.settle();
-        Status.cuda("cuMemFree", cuMemFree(freed));
+        Status.release(() -> Status.cuda("cuMemFree", cuMemFree(freed)));
       }
     }
   }

@@ -90,6 +90,7 @@ public final class CudaContext implements AutoCloseable {
   }
 
   private CUdevice openDevice() {
+    Status.begin();
     Status.cuda("cuInit", cuInit(0));
     int[] count = new int[1];
     Status.cuda("cuDeviceGetCount", cuDeviceGetCount(count));
@@ -103,9 +104,14 @@ public final class CudaContext implements AutoCloseable {
     Status.cuda("cuDeviceGet", cuDeviceGet(device, 0));
     CUcontext context = new CUcontext();
     Status.cuda("cuDevicePrimaryCtxRetain", cuDevicePrimaryCtxRetain(context, device));
-    owned.add(() -> Status.cuda("cuDevicePrimaryCtxRelease", cuDevicePrimaryCtxRelease(device)));
+    owned.add(
+        () ->
+            Status.release(
+                () -> Status.cuda("cuDevicePrimaryCtxRelease", cuDevicePrimaryCtxRelease(device))));
     Status.cuda("cuCtxSetCurrent", cuCtxSetCurrent(context));
-    owned.add(() -> Status.cuda("cuCtxSetCurrent", cuCtxSetCurrent(new CUcontext())));
+    owned.add(
+        () ->
+            Status.release(() -> Status.cuda("cuCtxSetCurrent", cuCtxSetCurrent(new CUcontext()))));
     return device;
   }
 
@@ -113,13 +119,13 @@ public final class CudaContext implements AutoCloseable {
   private CUstream openStream() {
     CUstream made = new CUstream();
     Status.cuda("cuStreamCreate", cuStreamCreate(made, CUstream_flags.CU_STREAM_NON_BLOCKING));
-    owned.add(() -> Status.cuda("cuStreamDestroy", cuStreamDestroy(made)));
+    owned.add(() -> Status.release(() -> Status.cuda("cuStreamDestroy", cuStreamDestroy(made))));
     return made;
   }
 
   private void openCudnn() {
     Status.cudnn("cudnnCreate", cudnnCreate(cudnn));
-    owned.add(() -> Status.cudnn("cudnnDestroy", cudnnDestroy(cudnn)));
+    owned.add(() -> Status.release(() -> Status.cudnn("cudnnDestroy", cudnnDestroy(cudnn))));
     Status.cudnn("cudnnSetStream", cudnnSetStream(cudnn, new cudaStream_t(stream)));
   }
 
@@ -128,7 +134,7 @@ public final class CudaContext implements AutoCloseable {
     CudaBuffer workspace =
         owned.add(allocate(info.capability() >= HOPPER ? WORKSPACE_BYTES : SMALL_WORKSPACE_BYTES));
     Status.cublas("cublasCreate", cublasCreate(cublas));
-    owned.add(() -> Status.cublas("cublasDestroy", cublasDestroy(cublas)));
+    owned.add(() -> Status.release(() -> Status.cublas("cublasDestroy", cublasDestroy(cublas))));
     Status.cublas("cublasSetStream", cublasSetStream(cublas, new cudaStream_t(stream)));
     Status.cublas(
         "cublasSetWorkspace", cublasSetWorkspace(cublas, workspace.pointer(), workspace.bytes()));

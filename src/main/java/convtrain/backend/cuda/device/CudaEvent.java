@@ -66,6 +66,6 @@ final class CudaEvent implements AutoCloseable {
 
   @Override
   public void close() {
-    Status.cuda("cuEventDestroy", cuEventDestroy(event));
+    Status.release(() -> Status.cuda("cuEventDestroy", cuEventDestroy(event)));
   }
 }

@@ -1,7 +1,9 @@
 package convtrain.backend.cuda.device;
 
+import convtrain.backend.DeviceException;
+
 /** A call to CUDA, cuDNN, cuBLAS or NVRTC failed; the plan adds which layer asked for it. */
-public class CudaException extends RuntimeException {
+public final class CudaException extends DeviceException {
   private static final long serialVersionUID = 1L;
 
   private final int status;
@@ -15,7 +17,7 @@ public class CudaException extends RuntimeException {
   }
 
   /** The library's number for the failure. */
-  public final int status() {
+  public int status() {
     return status;
   }
 }

@@ -1,5 +1,6 @@
 package convtrain.backend.cuda.device;
 
+import convtrain.backend.DeviceMemoryException;
 import convtrain.backend.Feed;
 import convtrain.backend.Owned;
 import convtrain.backend.Samples;
@@ -104,7 +105,7 @@ public final class CudaFeed implements Feed {
       try {
         source = resident;
         return resident.start(samples, order, passCount);
-      } catch (OutOfDeviceMemory e) {
+      } catch (DeviceMemoryException e) {
         if (placement == DataPlacement.RESIDENT) {
           throw e;
         }

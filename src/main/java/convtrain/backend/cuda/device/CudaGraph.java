@@ -68,7 +68,7 @@ public final class CudaGraph implements AutoCloseable {
   public void close() {
     if (!closed) {
       closed = true;
-      Status.cuda("cuGraphExecDestroy", cuGraphExecDestroy(executable));
+      Status.release(() -> Status.cuda("cuGraphExecDestroy", cuGraphExecDestroy(executable)));
     }
   }
 }

@@ -34,7 +34,7 @@ public final class CudaReadback implements Readback {
       taken = owned.add(CudaEvent.forOrder());
       there = owned.add(CudaEvent.forOrder());
     } catch (RuntimeException | Error e) {
-      owned.close();
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }
@@ -72,7 +72,7 @@ public final class CudaReadback implements Readback {
   public void close() {
     if (underWay) {
       underWay = false;
-      there.await();
+      context.settle();
     }
     owned.close();
   }

@@ -80,7 +80,7 @@ public final class Kernels implements AutoCloseable {
     }
     CUmodule module = new CUmodule();
     Status.cuda("cuModuleLoadData of kernels/" + source.name(), cuModuleLoadData(module, image));
-    owned.add(() -> Status.cuda("cuModuleUnload", cuModuleUnload(module)));
+    owned.add(() -> Status.release(() -> Status.cuda("cuModuleUnload", cuModuleUnload(module))));
     return module;
   }
 

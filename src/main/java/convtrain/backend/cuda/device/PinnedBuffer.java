@@ -75,7 +75,7 @@ public final class PinnedBuffer implements AutoCloseable {
     if (pointer != null) {
       Pointer freed = pointer;
       pointer = null;
-      Status.cuda("cuMemFreeHost", cuMemFreeHost(freed));
+      Status.release(() -> Status.cuda("cuMemFreeHost", cuMemFreeHost(freed)));
     }
   }
 }

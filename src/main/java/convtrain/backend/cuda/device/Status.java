@@ -12,6 +12,9 @@ import jcuda.nvrtc.JNvrtc;
 public final class Status {
   private static final int SUCCESS = 0;
 
+  /** The last failure of a {@code cu*} call that was thrown. */
+  private static volatile int thrown;
+
   private Status() {}
 
   /** Of a {@code cu*} call. */
@@ -26,6 +29,27 @@ public final class Status {
     if (status != SUCCESS) {
       throw cudaFailure(call, status);
     }
+  }
+
+  /**
+   * Runs the checked call that releases something. After an illegal access and the like the driver
+   * answers every call with that error: once it was thrown, releasing does not throw it again and
+   * so hides where it came from.
+   */
+  public static void release(Runnable checkedCall) {
+    int before = thrown;
+    try {
+      checkedCall.run();
+    } catch (CudaException e) {
+      if (before == SUCCESS || JCudaDriver.cuCtxSynchronize() != before) {
+        throw e;
+      }
+    }
+  }
+
+  /** Forgets failures of a context that is gone. */
+  static void begin() {
+    thrown = SUCCESS;
   }
 
   /** Of a {@code cudnn*} call. */
@@ -71,11 +95,12 @@ public final class Status {
   }
 
   static CudaException cudaFailure(String call, int status) {
-    String[] name = {"error " + status};
-    String[] text = {""};
+    thrown = status;
+    String[] name = {null};
+    String[] text = {null};
     JCudaDriver.cuGetErrorName(status, name);
     JCudaDriver.cuGetErrorString(status, text);
-    return failure(call, name[0], text[0], status);
+    return failure(call, name[0] == null ? "error " + status : name[0], text[0], status);
   }
 
   /** cuDNN 9 numbers its errors anew, so the library itself is asked for their names. */

@@ -65,10 +65,10 @@ final class StreamSource implements BatchSource {
         arrived[i] = owned.add(CudaEvent.forOrder());
         consumed[i] = owned.add(CudaEvent.forOrder());
       }
-      owned.add(context::synchronize); // copies of a pass given up still read pinned memory
+      owned.add(context::settle); // copies of a pass given up still read pinned memory
       loader = owned.add(new Loader(loaded, batchSize));
     } catch (RuntimeException | Error e) {
-      owned.close();
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }

@@ -48,7 +48,7 @@ public final class Tuner implements AutoCloseable {
     try {
       end = owned.add(CudaEvent.forTiming());
     } catch (RuntimeException e) {
-      owned.close();
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }

@@ -95,7 +95,7 @@ final class LibrarySearch {
     installed.add(place("system", () -> under(root, SYSTEM)));
     installed.add(place("--cuda-redist", () -> newestFirst(cache.path(REDIST), "")));
     installed.add(place("CUDA toolkit", () -> toolkits(environment, root)));
-    installed.add(place("driver", () -> under(root, OTHERS)));
+    installed.add(place("other folders", () -> under(root, OTHERS)));
     this.python = place("Python environment", python);
   }
 

@@ -57,7 +57,7 @@ final class BatchNormOp implements Op {
       tickets = training ? owned.add(cuda.allocate(rows.ticketBytes())) : null;
       mask = training ? mask(masks, batch, context) : DropoutMasks.Mask.NONE;
     } catch (RuntimeException | Error e) {
-      close();
+      Owned.closeAfter(e, this);
       throw e;
     }
   }

@@ -1,12 +1,12 @@
 package convtrain.backend.cuda.op;
 
+import convtrain.backend.BackendException;
 import convtrain.backend.Binding;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
-import convtrain.backend.cuda.device.CudaException;
 import convtrain.backend.cuda.device.Launch;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.Precision;
@@ -59,7 +59,7 @@ final class ConvOp implements Op {
               : null;
       ways = owned.add(new ConvWays(cuda, geometry, training, data));
     } catch (RuntimeException | Error e) {
-      owned.close();
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }
@@ -143,24 +143,7 @@ final class ConvOp implements Op {
     }
   }
 
-  /** Runs each way once, so that those which the library lists but refuses drop out. */
   private Runnable fastest(String direction, List<ConvWay> possible, ConvMemory memory) {
-    List<String> names = new ArrayList<>();
-    List<Runnable> candidates = new ArrayList<>();
-    CudaException refused = null;
-    for (ConvWay way : possible) {
-      Runnable candidate = way.bind().apply(memory);
-      try {
-        candidate.run();
-        names.add(way.name());
-        candidates.add(candidate);
-      } catch (CudaException e) {
-        refused = e;
-      }
-    }
-    if (candidates.isEmpty()) {
-      throw none(direction, refused);
-    }
     String key =
         "conv2d %s%s, %s%s"
             .formatted(
@@ -168,21 +151,16 @@ final class ConvOp implements Op {
                 memory.bias() == null ? "" : " with bias",
                 geometry,
                 cuda.deterministic() ? ", deterministic" : "");
-    int pick = candidates.size() == 1 ? 0 : cuda.tuner().pick(key, names, candidates);
+    if (possible.isEmpty()) {
+      throw new BackendException(
+          "no algorithm for %s within %d MiB of workspace"
+              .formatted(key, CudnnConvolution.WORKSPACE_LIMIT_BYTES >> 20));
+    }
+    List<String> names = possible.stream().map(ConvWay::name).toList();
+    List<Runnable> candidates = possible.stream().map(way -> way.bind().apply(memory)).toList();
+    int pick = Fastest.of(cuda, key, names, candidates);
     chosen.add(names.get(pick));
     return candidates.get(pick);
-  }
-
-  private CudaException none(String direction, CudaException refused) {
-    String message =
-        "no %salgorithm for %s of the convolution %s within %d MiB of workspace%s"
-            .formatted(
-                cuda.deterministic() ? "deterministic " : "",
-                direction,
-                geometry,
-                CudnnConvolution.WORKSPACE_LIMIT_BYTES >> 20,
-                refused == null ? "" : "; the last one tried: " + refused.getMessage());
-    return new CudaException(message, refused == null ? 0 : refused.status());
   }
 
   @Override

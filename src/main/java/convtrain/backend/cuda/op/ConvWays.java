@@ -31,7 +31,7 @@ final class ConvWays implements AutoCloseable {
       }
       addOthers(cuda, geometry);
     } catch (RuntimeException | Error e) {
-      owned.close();
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }

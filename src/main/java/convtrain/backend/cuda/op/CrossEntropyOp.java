@@ -1,6 +1,7 @@
 package convtrain.backend.cuda.op;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.graph.Precision;
@@ -44,7 +45,7 @@ final class CrossEntropyOp extends StepOp {
                   clock,
                   owned.add(cuda.allocate(Integer.BYTES))));
     } catch (RuntimeException | Error e) {
-      close();
+      Owned.closeAfter(e, this);
       throw e;
     }
   }

@@ -5,6 +5,7 @@ import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Feed;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
+import convtrain.backend.Owned;
 import convtrain.backend.ParameterLayout;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.CudaFeed;
@@ -80,7 +81,7 @@ public final class CudaOps implements OpFactory {
                   context.node().out());
       return new FasterBatchNorm(cuda, key, List.of(ours, cudnn));
     } catch (RuntimeException | Error e) {
-      ours.close();
+      Owned.closeAfter(e, ours);
       throw e;
     }
   }
@@ -173,7 +174,7 @@ public final class CudaOps implements OpFactory {
       op.bind(new Binding(parts, total, none, null, Map.of(), Map.of(), null, null));
       return op;
     } catch (RuntimeException | Error e) {
-      op.close();
+      Owned.closeAfter(e, op);
       throw e;
     }
   }

@@ -80,7 +80,7 @@ final class CudnnBatchNorm implements Op {
       ones = affine ? null : owned.add(filled(channels));
       zeros = affine ? null : owned.add(cuda.allocate(vectorBytes));
     } catch (RuntimeException | Error e) {
-      owned.close();
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }

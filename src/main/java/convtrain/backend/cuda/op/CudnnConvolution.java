@@ -77,7 +77,7 @@ final class CudnnConvolution implements AutoCloseable {
           owned.add(
               new CudnnFilter(g.precision(), g.k(), perGroup, g.kernel().h(), g.kernel().w()));
     } catch (RuntimeException | Error e) {
-      owned.close();
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }
@@ -295,7 +295,11 @@ final class CudnnConvolution implements AutoCloseable {
           geometry.precision() == Precision.FP32 ? cudnnMathType.CUDNN_FMA_MATH : one.mathType;
       long[] bytes = new long[1];
       int status = query.ask(window(mathType).handle(), one.algorithm, bytes);
-      if (status == 0 && bytes[0] <= WORKSPACE_LIMIT_BYTES) {
+      if (Fastest.isRefusal(status)) {
+        continue;
+      }
+      Status.cudnn("cudnnGetConvolution...WorkspaceSize", status);
+      if (bytes[0] <= WORKSPACE_LIMIT_BYTES) {
         String name = "cudnn algorithm " + one.algorithm + " math " + mathType;
         usable.putIfAbsent(name, new Usable(name, one.algorithm, window(mathType), bytes[0]));
       }

@@ -4,6 +4,7 @@ import static jcuda.jcudnn.JCudnn.cudnnCreateFilterDescriptor;
 import static jcuda.jcudnn.JCudnn.cudnnDestroyFilterDescriptor;
 import static jcuda.jcudnn.JCudnn.cudnnSetFilter4dDescriptor;
 
+import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.Status;
 import convtrain.graph.Precision;
 import jcuda.jcudnn.cudnnFilterDescriptor;
@@ -25,7 +26,7 @@ final class CudnnFilter implements AutoCloseable {
           "cudnnSetFilter4dDescriptor",
           cudnnSetFilter4dDescriptor(handle, type, format, k, c, r, s));
     } catch (RuntimeException | Error e) {
-      close();
+      Owned.closeAfter(e, this);
       throw e;
     }
   }

@@ -5,6 +5,7 @@ import static jcuda.jcudnn.JCudnn.cudnnDeriveBNTensorDescriptor;
 import static jcuda.jcudnn.JCudnn.cudnnDestroyTensorDescriptor;
 import static jcuda.jcudnn.JCudnn.cudnnSetTensor4dDescriptor;
 
+import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.Status;
 import convtrain.graph.Precision;
 import jcuda.jcudnn.cudnnBatchNormMode;
@@ -41,7 +42,7 @@ final class CudnnTensor implements AutoCloseable {
       Status.cudnn(call, status);
       return this;
     } catch (RuntimeException | Error e) {
-      close();
+      Owned.closeAfter(e, this);
       throw e;
     }
   }

@@ -6,6 +6,7 @@ import static jcuda.jcudnn.JCudnn.cudnnSetConvolution2dDescriptor;
 import static jcuda.jcudnn.JCudnn.cudnnSetConvolutionGroupCount;
 import static jcuda.jcudnn.JCudnn.cudnnSetConvolutionMathType;
 
+import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.Status;
 import jcuda.jcudnn.cudnnConvolutionDescriptor;
 import jcuda.jcudnn.cudnnConvolutionMode;
@@ -37,7 +38,7 @@ final class CudnnWindow implements AutoCloseable {
           "cudnnSetConvolutionGroupCount", cudnnSetConvolutionGroupCount(handle, g.groups()));
       Status.cudnn("cudnnSetConvolutionMathType", cudnnSetConvolutionMathType(handle, mathType));
     } catch (RuntimeException | Error e) {
-      close();
+      Owned.closeAfter(e, this);
       throw e;
     }
   }

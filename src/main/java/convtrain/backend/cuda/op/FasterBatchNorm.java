@@ -55,11 +55,11 @@ final class FasterBatchNorm implements Op {
     candidates.forEach(candidate -> candidate.bind(b));
     List<ByteBuffer> before = RUNNING.stream().map(name -> read(b.parameters().get(name))).toList();
     int fastest =
-        cuda.tuner()
-            .pick(
-                key,
-                candidates.stream().map(Op::implementation).toList(),
-                candidates.stream().map(candidate -> passes(candidate, b.dy() != null)).toList());
+        Fastest.of(
+            cuda,
+            key,
+            candidates.stream().map(Op::implementation).toList(),
+            candidates.stream().map(candidate -> passes(candidate, b.dy() != null)).toList());
     for (int i = 0; i < RUNNING.size(); i++) {
       b.parameters().get(RUNNING.get(i)).write(0, before.get(i));
     }

@@ -2,6 +2,7 @@ package convtrain.backend.cuda.op;
 
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.CudaFeed;
 import convtrain.graph.Precision;
@@ -43,7 +44,7 @@ final class StageOp extends StepOp {
               image.width(),
               owned.add(cuda.allocate(Integer.BYTES))));
     } catch (RuntimeException | Error e) {
-      close();
+      Owned.closeAfter(e, this);
       throw e;
     }
   }

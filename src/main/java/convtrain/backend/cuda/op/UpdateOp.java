@@ -1,6 +1,7 @@
 package convtrain.backend.cuda.op;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.Launch;
@@ -48,7 +49,7 @@ final class UpdateOp extends StepOp {
         then(adam(constants, parameters, gradients, state, schedule, clock, lossScale));
       }
     } catch (RuntimeException | Error e) {
-      close();
+      Owned.closeAfter(e, this);
       throw e;
     }
   }

@@ -1,6 +1,7 @@
 package convtrain.backend.cuda.op;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
 import java.nio.ByteBuffer;
@@ -22,7 +23,7 @@ final class Upload {
       buffer.write(0, bytes.duplicate().clear());
       return buffer;
     } catch (RuntimeException e) {
-      buffer.close();
+      Owned.closeAfter(e, buffer);
       throw e;
     }
   }

@@ -3,6 +3,7 @@ package convtrain.backend.cuda.device;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import convtrain.backend.DeviceMemoryException;
 import java.nio.ByteBuffer;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -91,12 +92,9 @@ class CudaBufferTest extends DeviceTest {
     long bytes = context().info().memoryBytes() + 1;
     assertThatThrownBy(() -> context().allocate(bytes))
         .isInstanceOfSatisfying(
-            OutOfDeviceMemory.class,
-            e -> {
-              assertThat(e.requestedBytes()).isEqualTo(bytes);
-              assertThat(e.freeBytes()).isBetween(1L, bytes);
-            })
-        .hasMessageContaining("CUDA_ERROR_OUT_OF_MEMORY: " + bytes + " bytes");
+            DeviceMemoryException.class,
+            e -> assertThat(e.freeBytes()).isBetween(1L, context().info().memoryBytes()))
+        .hasMessageMatching("out of device memory: [0-9,.]+ MiB asked for, [0-9,.]+ MiB free");
     context().allocate(256).close();
   }
 

@@ -1,9 +1,12 @@
 package convtrain.backend.cuda.device;
 
+import static org.assertj.core.api.Assertions.assertThat;
+
 import convtrain.backend.BackendException;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.cuda.natives.CacheFolder;
 import convtrain.backend.cuda.natives.NativeLibraries;
+import convtrain.softcuda.SoftCuda;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
@@ -33,16 +36,34 @@ abstract class DeviceTest {
     context = open();
   }
 
+  /** Closes the test's context; on the software device nothing is left and no rule was broken. */
   @AfterEach
   void closeContext() {
     if (context != null) {
       context.close();
+      context = null;
+      if (software()) {
+        assertThat(SoftCuda.violations()).isEmpty();
+        assertThat(SoftCuda.leaks()).isEmpty();
+      }
     }
   }
 
-  /** Another context over the same cache; close the one before first. */
-  CudaContext open() {
+  /**
+   * A context over the test's cache.
+   *
+   * @param control how the software device behaves, see {@link SoftCuda#control}
+   */
+  private CudaContext open(String... control) {
+    if (software()) {
+      SoftCuda.control(control);
+    }
     return new CudaContext(true, new CacheFolder(cacheFolder));
+  }
+
+  /** Whether the device is that of the tests, which can be told what to do. */
+  static boolean software() {
+    return SoftCuda.unavailable().isEmpty();
   }
 
   CudaContext context() {
@@ -50,10 +71,9 @@ abstract class DeviceTest {
   }
 
   /** Closes the test's context and opens another one over the same cache. */
-  CudaContext reopen() {
-    context.close();
-    context = null;
-    context = open();
+  CudaContext reopen(String... control) {
+    closeContext();
+    context = open(control);
     return context;
   }
 

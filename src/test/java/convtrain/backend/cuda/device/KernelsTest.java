@@ -82,7 +82,6 @@ class KernelsTest extends DeviceTest {
         assertThat(next.kernels().compilations()).isEqualTo(1);
       }
     }
-    openContext();
   }
 
   @Test

@@ -91,7 +91,6 @@ class TunerTest extends DeviceTest {
     try (CudaContext free = new CudaContext(false, nowhere)) {
       assertThat(pick(free, "op")).isEqualTo(1);
     }
-    openContext();
   }
 
   @Test

@@ -35,7 +35,7 @@ class LibrarySearchTest {
     Path python = library(temp.resolve("python/nvidia/cudnn/lib"), CUDNN);
     assertFound(python, "Python environment");
     Path arch = library(root.resolve("opt/cuda/lib64"), CUDNN);
-    assertFound(arch, "driver");
+    assertFound(arch, "other folders");
     Path toolkit = library(root.resolve("usr/local/cuda-12.9/targets/x86_64-linux/lib"), CUDNN);
     assertFound(toolkit, "CUDA toolkit");
     Path newer = library(root.resolve("usr/local/cuda-12.10/lib64"), CUDNN);

@@ -108,7 +108,15 @@ abstract class OpTest {
 
   /** Half a unit in the last place of each precision's results, and what fp32 sums add to it. */
   static void assertClose(String what, Precision precision, double[] found, double[] expected) {
-    double relative =
+    assertClose(what, precision, 1, found, expected);
+  }
+
+  /**
+   * @param amplification of what was rounded before, at most
+   */
+  static void assertClose(
+      String what, Precision precision, int amplification, double[] found, double[] expected) {
+    double bound =
         switch (precision) {
           case FP32 -> 4e-6;
           case TF32 -> 1e-3;
@@ -123,7 +131,9 @@ abstract class OpTest {
     for (int i = 0; i < found.length; i++) {
       assertThat(found[i])
           .as("%s[%d] of %d", what, i, found.length)
-          .isCloseTo(expected[i], within(relative * Math.max(Math.abs(expected[i]), largest / 10)));
+          .isCloseTo(
+              expected[i],
+              within(amplification * bound * Math.max(Math.abs(expected[i]), largest / 10)));
     }
   }
 }

@@ -1,0 +1,60 @@
+package convtrain.backend.cpu.op;
+
+import convtrain.backend.cpu.dnnl.CpuBuffer;
+import java.nio.FloatBuffer;
+import java.nio.IntBuffer;
+
+/**
+ * The bits by which a ReLU fused into batch norm remembers what it let through, one per element.
+ * The backward pass lets the gradient through where a bit is set; so clearing the bits of dropped
+ * elements drops their gradient too, a pass over 1/32 of the gradient's bytes.
+ *
+ * <p>oneDNN does not document its workspaces. So the bits are compared with the output of a step,
+ * and used only once they agreed.
+ */
+final class ReluBits {
+  private final IntBuffer bits;
+  private final FloatBuffer y;
+  private boolean agreed;
+
+  private ReluBits(IntBuffer bits, FloatBuffer y) {
+    this.bits = bits;
+    this.y = y;
+  }
+
+  /** The bits in a workspace, or null if its size shows that it holds something else. */
+  static ReluBits in(CpuBuffer workspace, FloatBuffer y) {
+    int words = y.capacity() / Integer.SIZE;
+    boolean fits =
+        y.capacity() % Integer.SIZE == 0 && workspace.bytes() == (long) words * Integer.BYTES;
+    return fits ? new ReluBits(workspace.asBytes().asIntBuffer(), y) : null;
+  }
+
+  /**
+   * Clears those that {@code kept} has not set; false if they cannot be relied on. To be called
+   * between the forward pass and any change to y.
+   */
+  boolean clear(int[] kept) {
+    if (!agreed && !agree()) {
+      return false;
+    }
+    for (int i = 0; i < bits.capacity(); i++) {
+      bits.put(i, bits.get(i) & kept[i]);
+    }
+    return true;
+  }
+
+  /** Whether bit by bit y is positive; only a y of both kinds can tell. */
+  private boolean agree() {
+    int positive = 0;
+    for (int e = 0; e < y.capacity(); e++) {
+      boolean passed = (bits.get(e / Integer.SIZE) >>> e % Integer.SIZE & 1) == 1;
+      if (passed != y.get(e) > 0) {
+        return false;
+      }
+      positive += passed ? 1 : 0;
+    }
+    agreed = positive > 0 && positive < y.capacity();
+    return agreed;
+  }
+}

@@ -1,0 +1,108 @@
+package convtrain.backend.cuda;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowable;
+
+import convtrain.backend.Backend;
+import convtrain.graph.LayerSpec;
+import convtrain.graph.ModelGraph;
+import convtrain.graph.ModelSpec;
+import convtrain.graph.OptimizerSpec;
+import convtrain.graph.Precision;
+import convtrain.graph.Shape;
+import convtrain.plan.Plan;
+import convtrain.softcuda.SoftCuda;
+import convtrain.testing.PlanRun;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+/** What the backend's options change. */
+class CudaBackendTest {
+  private static final OptimizerSpec SGD = new OptimizerSpec.Sgd(0.1, null, null, null, null);
+  private static final int BATCH = 2;
+
+  @BeforeEach
+  void softwareDevice() {
+    SoftCuda.assumeAvailable();
+    SoftCuda.control();
+  }
+
+  private static Backend open(boolean graph, boolean debugSync) {
+    Backend.Provider provider = new CudaBackend.Provider();
+    return provider.open(new Backend.Options(0, Precision.FP32, true, graph, debugSync));
+  }
+
+  private static PlanRun run(Backend backend) {
+    List<LayerSpec> layers =
+        List.of(
+            new LayerSpec.Flatten(null, null),
+            new LayerSpec.Linear("fc1", null, 5, null, null),
+            new LayerSpec.Tanh("squash", null),
+            new LayerSpec.Linear("fc2", null, 3, null, null));
+    ModelGraph graph = ModelGraph.of(new ModelSpec(Shape.image(1, 2, 3), layers));
+    PlanRun run = new PlanRun(backend, graph, SGD, BATCH, 0.5f, 1, PlanRun.constant(3, 0.1, 0), 7);
+    run.randomBatch(new Random(1));
+    return run;
+  }
+
+  @Test
+  void capturedStepIsOneLaunchOfManyAndAnEagerOneIsNot() {
+    try (Backend backend = open(true, false);
+        PlanRun run = run(backend)) {
+      assertThat(run.plan(BATCH, true).launches()).isBetween(8, 60);
+    }
+    try (Backend backend = open(false, false);
+        PlanRun run = run(backend)) {
+      assertThat(run.plan(BATCH, true).launches()).isZero();
+    }
+  }
+
+  /** Runs one step, whose enqueued work of that number fails; 0 for none. */
+  private static Throwable failure(boolean debugSync, long work) {
+    SoftCuda.control(work == 0 ? "seed=1" : "fail=execution:" + work + ":700");
+    return catchThrowable(
+        () -> {
+          try (Backend backend = open(false, debugSync);
+              PlanRun run = run(backend)) {
+            Plan plan = run.plan(BATCH, true);
+            backend.synchronize();
+            run.step(plan);
+            backend.synchronize();
+          }
+        });
+  }
+
+  @Test
+  void debugSyncNamesTheOpThatFailed() {
+    assertThat(failure(true, 0)).isNull();
+    long last = SoftCuda.calls("executed");
+    Throwable found = null;
+    for (long work = last; found == null || !isOf("fc1 (linear) backward", found); work--) {
+      assertThat(work).as("a failure of every op was tried").isPositive();
+      found = failure(true, work);
+    }
+    assertThat(found)
+        .hasMessageStartingWith(
+            "fc1 (linear) backward on cuda: cuStreamSynchronize: CUDA_ERROR_ILLEGAL_ADDRESS");
+  }
+
+  private static boolean isOf(String place, Throwable failure) {
+    return failure.getMessage() != null && failure.getMessage().startsWith(place);
+  }
+
+  @Test
+  void hostMemoryIsZeroedAndEndsWithTheBackend() {
+    try (Backend backend = open(true, false)) {
+      ByteBuffer bytes = backend.hostBuffer(1000);
+      assertThat(bytes.remaining()).isEqualTo(1000);
+      while (bytes.hasRemaining()) {
+        assertThat(bytes.get()).isZero();
+      }
+    }
+    assertThat(SoftCuda.leaks()).isEmpty();
+    assertThat(SoftCuda.violations()).isEmpty();
+  }
+}
