@@ -89,7 +89,9 @@ public interface Backend extends AutoCloseable {
   interface Replay extends AutoCloseable {
     void run();
 
-    /** Kernels, copies and fills that one run starts by a single call; 0 if it starts each. */
+    /**
+     * Kernels, copies and fills that a run starts by one call; 0 while it starts each by its own.
+     */
     default int launches() {
       return 0;
     }
@@ -98,7 +100,10 @@ public interface Backend extends AutoCloseable {
     default void close() {}
   }
 
-  /** Turns a list of enqueues into what replays them: a captured graph where the device has one. */
+  /**
+   * Turns a list of enqueues into what replays them: a captured graph where the device has one,
+   * made at the first run or a later one.
+   */
   default Replay capture(Runnable enqueueStep) {
     return enqueueStep::run;
   }

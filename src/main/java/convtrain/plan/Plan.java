@@ -127,7 +127,9 @@ public final class Plan implements AutoCloseable {
     return batchSize;
   }
 
-  /** Kernels, copies and fills that a step starts by a single call; 0 if it starts each. */
+  /**
+   * Kernels, copies and fills that a step starts by one call; 0 while it starts each by its own.
+   */
   public int launches() {
     return replay.launches();
   }

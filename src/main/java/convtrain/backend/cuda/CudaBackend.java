@@ -11,7 +11,6 @@ import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.CudaException;
 import convtrain.backend.cuda.device.CudaFeed;
-import convtrain.backend.cuda.device.CudaGraph;
 import convtrain.backend.cuda.device.CudaReadback;
 import convtrain.backend.cuda.natives.CacheFolder;
 import convtrain.backend.cuda.natives.NativeLibraries;
@@ -119,26 +118,8 @@ public final class CudaBackend implements Backend {
 
   @Override
   public Replay capture(Runnable enqueueStep) {
-    if (!options.graph() || options.debugSync()) {
-      return enqueueStep::run;
-    }
-    CudaGraph graph = CudaGraph.capture(context.stream(), enqueueStep);
-    return new Replay() {
-      @Override
-      public void run() {
-        graph.launch();
-      }
-
-      @Override
-      public int launches() {
-        return graph.nodes();
-      }
-
-      @Override
-      public void close() {
-        graph.close();
-      }
-    };
+    boolean captured = options.graph() && !options.debugSync();
+    return captured ? new CapturedStep(context, enqueueStep) : enqueueStep::run;
   }
 
   @Override
