@@ -17,7 +17,7 @@ import org.bytedeco.dnnl.primitive_desc;
 /**
  * A kernel over activations that may want them in blocks of channels. Where oneDNN has vector code
  * for blocks only, the kernel works on copies padded to whole blocks, with reorders before and
- * after: batch norm over 10 channels is four times faster that way (benchmarks/cpu.md). Where the
+ * after: batch norm over 10 channels is three times faster that way (benchmarks/cpu.md). Where the
  * plain layout has vector code, nothing is copied.
  *
  * <p>Scratch memory: the primitives' own first, then the copies, each 64-byte aligned.
