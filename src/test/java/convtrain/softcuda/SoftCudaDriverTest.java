@@ -7,6 +7,7 @@ import static convtrain.softcuda.DriverFixture.view;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.ByteBuffer;
+import java.nio.file.Path;
 import java.util.stream.IntStream;
 import jcuda.Pointer;
 import jcuda.driver.CUdeviceptr;
@@ -19,6 +20,7 @@ import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.JCudaDriver;
 import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.RepeatedTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -259,6 +261,13 @@ class SoftCudaDriverTest {
     }
     assertThat(SoftCuda.injected()).hasSize(1);
     assertThat(SoftCuda.calls("cuMemAlloc_v2")).isEqualTo(3);
+  }
+
+  @RepeatedTest(2)
+  void faultThatOneTestAsksForIsNotMetByTheNext() {
+    assertThat(Path.of(System.getenv("SOFTCUDA_CONTROL"))).doesNotExist();
+    SoftCuda.control("fail=alloc:1:2");
+    assertThat(Path.of(System.getenv("SOFTCUDA_CONTROL"))).exists();
   }
 
   @Test
