@@ -37,12 +37,18 @@ class TrainingContractTest extends BackendContract {
    * regressions.
    *
    * <p>Measured, largest departure from PyTorch's fp64 run, of a loss and of a tensor's values:
-   * first row 3.5e-5 and 4.7e-4 (PyTorch's own fp32 run 1.4e-5 and 2.2e-4), second row 1.2e-4 and
-   * 5.4e-4 (3.4e-6 and 1.4e-5). Of single ops, batch norm's weight and bias gradients depart most,
-   * 8e-7.
+   *
+   * <ul>
+   *   <li>first row: CPU 3.8e-5 and 5.4e-4, CUDA on the software device 7.4e-5 and 1.2e-3,
+   *       PyTorch's own fp32 run 1.4e-5 and 2.2e-4. The largest is a running mean; weights depart
+   *       at most 2.0e-4. Where a ReLU or a maximum flips on the last bit, rounding becomes a step.
+   *   <li>second row, without such kinks: CPU 1.1e-4 and 5.3e-4, CUDA 4.1e-7 and 8.3e-7, PyTorch
+   *       3.4e-6 and 1.4e-5. So the CPU's departure is oneDNN's rounding, in batch norm most of
+   *       all.
+   * </ul>
    */
   @ParameterizedTest(name = "{0}")
-  @CsvSource({"mnist-19k, 1e-4, 1e-3", "mnist-19k-smooth, 4e-4, 2e-3"})
+  @CsvSource({"mnist-19k, 1e-4, 2e-3", "mnist-19k-smooth, 4e-4, 2e-3"})
   void sixtyStepsOnMnistFollowPyTorch(String name, double lossTolerance, double weightTolerance) {
     Golden.Case golden = Golden.load("trajectory").named(name);
     ModelGraph graph = ModelGraph.of(golden.spec("model", ModelSpec.class));
