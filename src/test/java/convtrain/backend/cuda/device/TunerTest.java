@@ -9,13 +9,40 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /** The fastest way is found once and remembered. */
 class TunerTest extends DeviceTest {
   private static final List<String> NAMES = List.of("slow", "fast", "middling");
+  private String tuning;
   private int runs;
+
+  @BeforeEach
+  void measure() {
+    tuning = System.clearProperty(Tuner.PROPERTY);
+  }
+
+  @AfterEach
+  void asItWas() {
+    if (tuning != null) {
+      System.setProperty(Tuner.PROPERTY, tuning);
+    }
+  }
+
+  @Test
+  void withTuningOffTheFirstCandidateIsTakenUnmeasured() {
+    System.setProperty(Tuner.PROPERTY, "off");
+    try {
+      assertThat(pick(context(), "op off")).isZero();
+      assertThat(runs).isZero();
+    } finally {
+      System.clearProperty(Tuner.PROPERTY);
+    }
+    assertThat(pick(context(), "op off")).as("nothing was remembered").isEqualTo(1);
+  }
 
   /** Filling all, a sixteenth or a quarter of a buffer, whose size a GPU notices. */
   private int pick(CudaContext context, String key) {
