@@ -151,8 +151,12 @@ SOFTCUDA_API int cuStreamBeginCapture_v2(CUstream handle, int mode) {
 
 SOFTCUDA_API int cuStreamEndCapture(CUstream handle, Graph **graph) {
   Call call("cuStreamEndCapture", Needs::Context, "graph");
-  if (call.error() != 0) return call.error();
-  Stream *stream;
+  Stream *stream = streamOf(handle);
+  if (call.error() != 0) {  // whatever the reason, nothing is captured from here on
+    if (stream != nullptr && stream->capture != nullptr) endCapture(*stream, graph);
+    *graph = nullptr;
+    return call.error();
+  }
   int problem = checkStream(call, handle, &stream);
   if (problem == 0) problem = endCapture(*stream, graph);
   if (problem == 0) track("graph", *graph, call.name());
