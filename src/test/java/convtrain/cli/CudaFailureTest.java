@@ -94,11 +94,15 @@ class CudaFailureTest {
 
   @Test
   void aPlanTooLargeForTheDeviceNamesTheBatchSizeThatFits() {
-    SoftCuda.control("memory=3000000");
-    Cli result = train("--backend=cuda", "--set=train.batch_size=20", "--set=data.limit=20");
-    assertThat(result.exitCode()).isZero();
-    SoftCuda.control("memory=400000");
-    Cli small = train("--backend=cuda", "--set=train.batch_size=20", "--set=data.limit=20");
+    String[] wide = {
+      "--backend=cuda", "--set=model.layers[0].out_channels=512", "--set=train.batch_size=20"
+    };
+    SoftCuda.control("memory=200000000");
+    Cli large = train(wide);
+    assertThat(large.exitCode()).as(large.err()).isZero();
+    // cuBLAS has 32 MiB of it.
+    SoftCuda.control("memory=42000000");
+    Cli small = train(wide);
     assertThat(small.exitCode()).as(small.err()).isEqualTo(1);
     assertThat(small.err())
         .contains("batch size 20 needs ", " are free on cuda; most goes to: ", " would fit");
