@@ -124,9 +124,14 @@ class CudaTrainingTest {
     Path digits = MnistSample.folder(temp.resolve("digits"), 480, 100);
     JsonNode onGpu = shipped(digits, "cuda");
     JsonNode onCpu = shipped(digits, "cpu");
-    for (String key : List.of("train_loss", "test_loss", "train_accuracy", "test_accuracy")) {
+    for (String key : List.of("train_loss", "test_loss")) {
       double expected = onCpu.get(key).asDouble();
       assertThat(onGpu.get(key).asDouble()).as(key).isCloseTo(expected, within(1e-2 * expected));
+    }
+    // Two of the test images may lie so near a border that rounding decides.
+    for (String key : List.of("train_accuracy", "test_accuracy")) {
+      double expected = onCpu.get(key).asDouble();
+      assertThat(onGpu.get(key).asDouble()).as(key).isCloseTo(expected, within(0.02));
     }
   }
 
