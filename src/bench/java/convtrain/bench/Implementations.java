@@ -3,10 +3,10 @@ package convtrain.bench;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
-import convtrain.backend.cpu.dnnl.Owned;
 import convtrain.graph.Shape;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
@@ -147,7 +147,8 @@ public final class Implementations implements Callable<Integer> {
                 dnnl.attributes(),
                 false),
         convolution_backward_data::new,
-        d -> Map.of(DNNL_ARG_DIFF_SRC, x, DNNL_ARG_WEIGHTS, d.weights_desc(), DNNL_ARG_DIFF_DST, y));
+        d ->
+            Map.of(DNNL_ARG_DIFF_SRC, x, DNNL_ARG_WEIGHTS, d.weights_desc(), DNNL_ARG_DIFF_DST, y));
     all(
         name + " backward, weights",
         () ->
@@ -167,7 +168,12 @@ public final class Implementations implements Callable<Integer> {
         convolution_backward_weights::new,
         d ->
             Map.of(
-                DNNL_ARG_SRC, x, DNNL_ARG_DIFF_WEIGHTS, d.diff_weights_desc(), DNNL_ARG_DIFF_DST, y));
+                DNNL_ARG_SRC,
+                x,
+                DNNL_ARG_DIFF_WEIGHTS,
+                d.diff_weights_desc(),
+                DNNL_ARG_DIFF_DST,
+                y));
   }
 
   private void norm(String sizes) {
