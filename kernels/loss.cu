@@ -1,12 +1,15 @@
-// Softmax cross-entropy with its gradient, and the step's metrics:
+// The loss with its gradient, and the step's metrics; convtrain.graph.LossSpec gives the formulas:
 //
-//   loss_n = log(sum over c of exp(z_c - max)) - (z_label - max)
-//   dz_c = (exp(z_c - max) / sum - [c = label]) / N     (times the loss scale in fp16)
-//   metrics += {sum of loss_n, samples whose first largest logit is their label, N}
+//   cross_entropy  t' = (1 - smoothing) t + smoothing / K
+//                  loss_n = sum over k of t'_k (log(sum over c of exp(z_c - max)) - (z_k - max))
+//                  dz_k = (exp(z_k - max) / sum - t'_k) / N
+//   mse            loss_n = sum over k of (z_k - t_k)^2 / K
+//                  dz_k = 2 (z_k - t_k) / (N K)
+//   metrics += {sum of loss_n, samples whose first largest z is their label, N}
 //
-// z = logits, dz [N, classes]; labels [N]; inner sums in double, all in a fixed order. dz may be
-// null (evaluation).
-// Geometry: one warp per sample. Bytes: reads z three times (twice from cache), writes dz.
+// z, dz [N, K], dz times the loss scale in fp16; t [N, K] fp32, or null: one-hot of labels [N].
+// Inner sums in double, all in a fixed order. dz may be null (evaluation).
+// Geometry: one warp per sample. Bytes: reads z four times (three times from cache), writes dz.
 // Reference: convtrain.testing.ReferenceLoss, and PyTorch's golden values.
 #include "loss_scale.cuh"
 #include "reduce.cuh"
@@ -48,6 +51,14 @@ __device__ __forceinline__ int first_largest(const element* z, int classes, int 
   return best;
 }
 
+/** The sum of the lanes' values, the same in every lane. */
+__device__ __forceinline__ double sum_of_lanes(double sum) {
+  for (int offset = WARP / 2; offset > 0; offset /= 2) {
+    sum += __shfl_xor_sync(ALL_LANES, sum, offset);
+  }
+  return sum;
+}
+
 /** sum of exp(z_c - max), the same in every lane. */
 __device__ __forceinline__ double sum_of_exps(
     const element* z, int classes, int lane, double max) {
@@ -55,11 +66,29 @@ __device__ __forceinline__ double sum_of_exps(
   for (int c = lane; c < classes; c += WARP) {
     sum += exp(to_float(z[c]) - max);
   }
-  for (int offset = WARP / 2; offset > 0; offset /= 2) {
-    sum += __shfl_xor_sync(ALL_LANES, sum, offset);
-  }
-  return sum;
+  return sum_of_lanes(sum);
 }
+
+/** What a sample should give: t', see above. */
+struct Target {
+  /** The sample's row; null: one-hot of the label. */
+  const float* given;
+  int label;
+  double keep;
+  double share;
+
+  __device__ __forceinline__ Target(
+      const float* targets, long long row, int label, int classes, double smoothing)
+      : given(targets == nullptr ? nullptr : targets + row * classes),
+        label(label),
+        keep(1 - smoothing),
+        share(smoothing / classes) {}
+
+  __device__ __forceinline__ double at(int c) const {
+    double t = given != nullptr ? given[c] : c == label ? 1 : 0;
+    return keep * t + share;
+  }
+};
 
 /** Adds the batch to the metrics; one block runs this. */
 __device__ __forceinline__ void add_up(
@@ -90,12 +119,19 @@ __device__ __forceinline__ void add_up(
   }
 }
 
+/** What gradients are multiplied by. */
+__device__ __forceinline__ double scale_of(const LossScale* loss_scale, const long long* clock) {
+  return loss_scale == nullptr ? 1 : loss_scale_at(loss_scale, *clock).scale;
+}
+
 /**
  * losses, hits [N] are scratch; loss_scale is null where the loss is not scaled.
  */
 extern "C" __global__ void __launch_bounds__(THREADS) cross_entropy(
     const element* logits,
     const int* labels,
+    const float* targets,
+    double smoothing,
     element* dlogits,
     const LossScale* loss_scale,
     int n,
@@ -109,21 +145,72 @@ extern "C" __global__ void __launch_bounds__(THREADS) cross_entropy(
   long long row = global_thread() / WARP;
   if (row < n) {
     const element* z = logits + row * classes;
-    int label = labels[row];
+    Target target(targets, row, labels[row], classes, smoothing);
     float max;
     int best = first_largest(z, classes, lane, &max);
     double sum = sum_of_exps(z, classes, lane, max);
+    double log_sum = log(sum);
+    double loss = 0;
+    for (int c = lane; c < classes; c += WARP) {
+      double t = target.at(c);
+      // A class that is no target may have a logit of minus infinity.
+      loss += t == 0 ? 0 : t * (log_sum - (to_float(z[c]) - static_cast<double>(max)));
+    }
+    loss = sum_of_lanes(loss);
     if (lane == 0) {
-      losses[row] = log(sum) - (to_float(z[label]) - static_cast<double>(max));
-      hits[row] = best == label ? 1 : 0;
+      losses[row] = loss;
+      hits[row] = best == target.label ? 1 : 0;
     }
     if (dlogits != nullptr) {
-      double scale = loss_scale == nullptr ? 1 : loss_scale_at(loss_scale, *clock).scale;
+      double scale = scale_of(loss_scale, clock);
       for (int c = lane; c < classes; c += WARP) {
         double p = exp(to_float(z[c]) - static_cast<double>(max)) / sum;
-        float gradient = static_cast<float>((p - (c == label ? 1 : 0)) / n * scale);
+        float gradient = static_cast<float>((p - target.at(c)) / n * scale);
         dlogits[row * classes + c] = from_float(gradient);
       }
+    }
+  }
+  if (last_block(ticket, gridDim.x)) {
+    add_up(losses, hits, n, metrics, clock);
+  }
+}
+
+/** Arguments as of cross_entropy; smoothing is 0. */
+extern "C" __global__ void __launch_bounds__(THREADS) mse(
+    const element* outputs,
+    const int* labels,
+    const float* targets,
+    double smoothing,
+    element* doutputs,
+    const LossScale* loss_scale,
+    int n,
+    int classes,
+    double* losses,
+    int* hits,
+    Metrics* metrics,
+    const long long* clock,
+    unsigned int* ticket) {
+  int lane = static_cast<int>(threadIdx.x) % WARP;
+  long long row = global_thread() / WARP;
+  if (row < n) {
+    const element* y = outputs + row * classes;
+    Target target(targets, row, labels[row], classes, smoothing);
+    float max;
+    int best = first_largest(y, classes, lane, &max);
+    double scale = scale_of(loss_scale, clock);
+    double loss = 0;
+    for (int c = lane; c < classes; c += WARP) {
+      double error = to_float(y[c]) - target.at(c);
+      loss += error * error;
+      if (doutputs != nullptr) {
+        float gradient = static_cast<float>(2 * error / classes / n * scale);
+        doutputs[row * classes + c] = from_float(gradient);
+      }
+    }
+    loss = sum_of_lanes(loss);
+    if (lane == 0) {
+      losses[row] = loss / classes;
+      hits[row] = best == target.label ? 1 : 0;
     }
   }
   if (last_block(ticket, gridDim.x)) {

@@ -8,6 +8,7 @@ import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.StepMetrics;
 import convtrain.backend.cpu.CpuBackend;
 import convtrain.graph.DataPlacement;
+import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Philox;
@@ -136,7 +137,8 @@ public final class ConvtrainPeer implements Callable<Integer> {
               backend,
               graph,
               state,
-              new PlanCompiler.Options(batch, optimizer, normalization, feed, seed));
+              new PlanCompiler.Options(
+                  batch, LossSpec.crossEntropy(), optimizer, normalization, feed, seed));
       order = new int[mnist.count()];
       next = order.length;
     }

@@ -1,6 +1,7 @@
 package convtrain.backend;
 
 import convtrain.graph.LayerSpec;
+import convtrain.graph.LossSpec;
 import convtrain.graph.Node;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.ParameterSpec;
@@ -64,17 +65,22 @@ public interface OpFactory extends LayerSpec.Visitor<Op, OpFactory.Context> {
   Op stage(Feed feed, Normalization normalization, DeviceBuffer x, DeviceBuffer labels);
 
   /**
-   * Mean softmax cross-entropy over the batch and, if {@code dLogits} is not null, its gradient
-   * {@code (softmax - onehot) / N}; adds to the metrics (see {@link StepMetrics}). Forward only.
+   * The mean loss over the batch and, if {@code dz} is not null, its gradient; adds to the metrics
+   * (see {@link StepMetrics}). {@link LossSpec} gives the formulas. Forward only.
    *
-   * @param logits [N, classes]
+   * @param z [N, classes] of {@link #precision}: logits for cross-entropy, the network's output for
+   *     mse
    * @param labels [N] ints
+   * @param targets [N, classes] floats, each row summing to 1; null: one-hot of the labels
+   * @param dz gradient of z; null: only scored
    */
-  Op crossEntropy(
+  Op loss(
+      LossSpec loss,
       int classes,
-      DeviceBuffer logits,
+      DeviceBuffer z,
       DeviceBuffer labels,
-      DeviceBuffer dLogits,
+      DeviceBuffer targets,
+      DeviceBuffer dz,
       DeviceBuffer metrics,
       DeviceBuffer clock);
 

@@ -6,9 +6,9 @@ import java.nio.ByteOrder;
 /**
  * Sums that the loss op keeps in device memory since they were last cleared.
  *
- * @param lossSum sum over samples of the cross-entropy; a double at byte 0
- * @param correct samples whose largest logit is their class (the first of equals counts); a long at
- *     byte 8
+ * @param lossSum sum over samples of each one's loss; a double at byte 0
+ * @param correct samples whose largest output is their label (the first of equals counts); a long
+ *     at byte 8
  * @param samples samples seen; a long at byte 16
  * @param firstBadStep the step whose loss was first NaN or infinite, or -1; a long at byte 24
  */
@@ -47,7 +47,7 @@ public record StepMetrics(double lossSum, long correct, long samples, long first
     metrics.write(0, bytes.putLong(FIRST_BAD_STEP, -1));
   }
 
-  /** Mean cross-entropy per sample. */
+  /** Mean loss per sample. */
   public double loss() {
     return lossSum / samples;
   }

@@ -80,6 +80,7 @@ final class SummaryCommand implements Callable<Integer> {
       PlanCompiler.Options options =
           new PlanCompiler.Options(
               samples,
+              run.train().loss(),
               run.train().optimizer(),
               Trainer.normalization(run, graph),
               feed,

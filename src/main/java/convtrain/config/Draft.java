@@ -80,6 +80,14 @@ final class Draft {
     root.set("model", JsonSource.read(modelFile(model.textValue()), "model", places));
   }
 
+  /** Spells a loss that is given by its name alone out as an object. */
+  void spellOutLoss() {
+    if (root.path("train").path("loss").isTextual()) {
+      ObjectNode train = (ObjectNode) root.get("train");
+      train.set("loss", root.objectNode().set("type", train.get("loss")));
+    }
+  }
+
   private Path modelFile(String name) {
     try {
       Path file = modelBase == null ? Path.of(name) : modelBase.resolve(name);
@@ -134,14 +142,22 @@ final class Draft {
       checkHolds(step);
       JsonNode child = child(step);
       if (child.isMissingNode() || child.isNull()) {
-        put(step, root.objectNode());
+        put(step, start(childPath(step)));
       } else {
         path = childPath(step);
       }
       if (path.equals("model")) {
         inlineModel();
+      } else if (path.equals("train.loss")) {
+        spellOutLoss();
       }
       node = child(step);
+    }
+
+    /** What an override of a part begins with where the whole is absent. */
+    private ObjectNode start(String whole) {
+      ObjectNode object = root.objectNode();
+      return whole.equals("train.loss") ? object.put("type", "cross_entropy") : object;
     }
 
     private void put(Object step, JsonNode value) {

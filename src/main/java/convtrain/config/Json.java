@@ -15,6 +15,7 @@ import com.fasterxml.jackson.databind.cfg.CoercionInputShape;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.type.LogicalType;
 import convtrain.graph.LayerSpec;
+import convtrain.graph.LossSpec;
 import convtrain.graph.OptimizerSpec;
 import java.util.Arrays;
 import java.util.List;
@@ -22,6 +23,10 @@ import java.util.stream.Stream;
 
 /** The one JSON reader and writer: strict, snake_case, and it knows every sealed type's records. */
 final class Json {
+  /** What the run file chooses between by {@code "type"}. */
+  private static final List<Class<?>> CHOICES =
+      List.of(LayerSpec.class, OptimizerSpec.class, ScheduleSpec.class, LossSpec.class);
+
   static final JsonMapper MAPPER = mapper();
 
   private Json() {}
@@ -50,8 +55,7 @@ final class Json {
 
   /** Whether the run file chooses between records by {@code "type"}. */
   static boolean isChosenByType(Class<?> type) {
-    return Stream.of(LayerSpec.class, OptimizerSpec.class, ScheduleSpec.class)
-        .anyMatch(base -> base.isAssignableFrom(type));
+    return CHOICES.stream().anyMatch(base -> base.isAssignableFrom(type));
   }
 
   private static JsonMapper mapper() {
@@ -77,9 +81,7 @@ final class Json {
                 .setCoercion(CoercionInputShape.Boolean, CoercionAction.Fail)
                 .setCoercion(CoercionInputShape.Integer, CoercionAction.Fail)
                 .setCoercion(CoercionInputShape.Float, CoercionAction.Fail));
-    Stream.of(LayerSpec.class, OptimizerSpec.class, ScheduleSpec.class)
-        .flatMap(Json::records)
-        .forEach(builder::registerSubtypes);
+    CHOICES.stream().flatMap(Json::records).forEach(builder::registerSubtypes);
     return builder.build();
   }
 }

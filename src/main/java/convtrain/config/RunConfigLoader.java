@@ -43,6 +43,7 @@ public final class RunConfigLoader {
 
   private static RunConfig check(Draft draft) {
     draft.inlineModel();
+    draft.spellOutLoss();
     BindErrors errors = new BindErrors(draft.root(), draft.places());
     errors.checkTree();
     RunConfig config = bind(draft.root(), errors);

@@ -2,6 +2,7 @@ package convtrain.config;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
 import convtrain.graph.Check;
+import convtrain.graph.LossSpec;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Precision;
 
@@ -10,7 +11,7 @@ import convtrain.graph.Precision;
  *
  * @param epochs passes over the training samples
  * @param batchSize samples per step; default 128
- * @param loss default cross_entropy
+ * @param loss default cross_entropy; its name alone will do in the file
  * @param optimizer default sgd with its defaults
  * @param schedule default constant
  * @param precision of activations and products; default fp32
@@ -20,7 +21,7 @@ import convtrain.graph.Precision;
 public record TrainConfig(
     @JsonProperty(required = true) Integer epochs,
     Integer batchSize,
-    Loss loss,
+    LossSpec loss,
     OptimizerSpec optimizer,
     ScheduleSpec schedule,
     Precision precision,
@@ -29,7 +30,7 @@ public record TrainConfig(
   public TrainConfig {
     epochs = Check.atLeast(1, Check.given(epochs, "epochs"), "epochs");
     batchSize = Check.atLeast(1, Check.or(batchSize, 128), "batch_size");
-    loss = Check.or(loss, Loss.CROSS_ENTROPY);
+    loss = Check.or(loss, LossSpec.crossEntropy());
     optimizer = Check.or(optimizer, new OptimizerSpec.Sgd(null, null, null, null, null));
     schedule = Check.or(schedule, new ScheduleSpec.Constant(null));
     precision = Check.or(precision, Precision.FP32);

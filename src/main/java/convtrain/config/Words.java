@@ -3,6 +3,7 @@ package convtrain.config;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeType;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import convtrain.graph.LossSpec;
 import convtrain.graph.ModelSpec;
 import convtrain.graph.Padding;
 import convtrain.graph.Pair;
@@ -65,7 +66,7 @@ final class Words {
               .collect(Collectors.joining(", "));
     }
     if (Json.isChosenByType((Class<?>) type)) {
-      return "an object with a \"type\"";
+      return (type == LossSpec.class ? "a loss's name or " : "") + "an object with a \"type\"";
     }
     return FORMS.getOrDefault(type, "an object");
   }

@@ -65,6 +65,11 @@ public final class ModelGraph {
         : output().index();
   }
 
+  /** Index of the tensor that a loss works on: {@link #logits}, or for mse the output itself. */
+  public int lossInput(LossSpec loss) {
+    return loss instanceof LossSpec.CrossEntropy ? logits() : output().index();
+  }
+
   /**
    * Number of classes the network tells apart.
    *

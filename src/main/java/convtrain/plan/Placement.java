@@ -22,6 +22,7 @@ import java.util.Map;
  */
 final class Placement {
   private final ModelGraph graph;
+  private final int result;
   private final List<Group> groups;
   private final int batchSize;
   private final Precision precision;
@@ -37,9 +38,18 @@ final class Placement {
   private final Storage labels;
   private final long arenaBytes;
 
+  /**
+   * @param result the tensor that the loss works on
+   */
   Placement(
-      ModelGraph graph, List<Group> groups, int batchSize, Precision precision, boolean training) {
+      ModelGraph graph,
+      int result,
+      List<Group> groups,
+      int batchSize,
+      Precision precision,
+      boolean training) {
     this.graph = graph;
+    this.result = result;
     this.groups = groups;
     this.batchSize = batchSize;
     this.precision = precision;
@@ -172,7 +182,7 @@ final class Placement {
         keepForBackward(group);
       }
     }
-    values.get(graph.logits()).liveAt(end());
+    values.get(result).liveAt(end());
   }
 
   private void keepForBackward(Group group) {
@@ -195,10 +205,9 @@ final class Placement {
 
   /** From the loss back to the first layer that needs a gradient. */
   private void placeGradients() {
-    int logits = graph.logits();
-    Group last = writers.get(logits);
+    Group last = writers.get(result);
     if (last.needsGradient()) {
-      gradients.put(logits, planner.add(bytesOf(logits), lossAt(), backwardAt(last)));
+      gradients.put(result, planner.add(bytesOf(result), lossAt(), backwardAt(last)));
     }
     for (int g = groups.size() - 1; g >= 0; g--) {
       Group group = groups.get(g);

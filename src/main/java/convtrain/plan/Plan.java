@@ -140,7 +140,7 @@ public final class Plan implements AutoCloseable {
   }
 
   /**
-   * Copies the last step's logits.
+   * Copies what the last step's loss worked on: the logits, or with mse the network's output.
    *
    * @param into receives [N, classes], row-major; may have room for more
    */

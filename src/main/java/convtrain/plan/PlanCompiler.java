@@ -9,6 +9,7 @@ import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.Owned;
+import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
 import convtrain.graph.OptimizerSpec;
@@ -32,13 +33,19 @@ public final class PlanCompiler {
    * What a plan is made for.
    *
    * @param batchSize samples per step
+   * @param loss what is minimised, or scored by
    * @param optimizer the update formula of a training plan; null makes an evaluation plan
    * @param normalization bytes to input
    * @param feed where batches come from
    * @param seed the run's seed, for dropout
    */
   public record Options(
-      int batchSize, OptimizerSpec optimizer, Normalization normalization, Feed feed, long seed) {
+      int batchSize,
+      LossSpec loss,
+      OptimizerSpec optimizer,
+      Normalization normalization,
+      Feed feed,
+      long seed) {
     boolean training() {
       return optimizer != null;
     }
@@ -48,6 +55,7 @@ public final class PlanCompiler {
   private final ModelGraph graph;
   private final RunState state;
   private final Options options;
+  private final int result;
   private final OpFactory factory;
   private final Owned owned = new Owned();
   private final List<Group> groups = new ArrayList<>();
@@ -60,6 +68,7 @@ public final class PlanCompiler {
     this.graph = graph;
     this.state = state;
     this.options = options;
+    this.result = graph.lossInput(options.loss());
     this.factory = backend.ops(options.batchSize(), options.training());
     this.needsGradient = new boolean[graph.nodes().size()];
     for (Node node : graph.nodes()) {
@@ -85,7 +94,8 @@ public final class PlanCompiler {
   private void place() {
     makeGroups();
     placement =
-        new Placement(graph, groups, options.batchSize(), factory.precision(), options.training());
+        new Placement(
+            graph, result, groups, options.batchSize(), factory.precision(), options.training());
   }
 
   private Plan allocateAndBind() {
@@ -97,12 +107,10 @@ public final class PlanCompiler {
     return assemble();
   }
 
-  /** A final softmax is left out: the loss, and predictions on the host, work on the logits. */
+  /** What stands behind the tensor that the loss works on is left out: a final softmax. */
   private void makeGroups() {
     Map<Integer, Integer> uses = new HashMap<>();
-    int count =
-        graph.logits() == graph.output().index() ? graph.nodes().size() : graph.logits() + 1;
-    List<Node> nodes = graph.nodes().subList(0, count);
+    List<Node> nodes = graph.nodes().subList(0, result + 1);
     nodes.forEach(node -> node.inputs().forEach(input -> uses.merge(input, 1, Integer::sum)));
     int next = 0;
     while (next < nodes.size()) {
@@ -153,18 +161,19 @@ public final class PlanCompiler {
         Phase.STAGE,
         factory.stage(options.feed(), options.normalization(), x, labels));
     groups.forEach(group -> steps.add(new Step(group.label(), Phase.FORWARD, group.op(), false)));
-    int logits = graph.logits();
-    DeviceBuffer z = tensor(placement.value(logits), logits);
-    Storage dz = placement.gradient(logits);
+    DeviceBuffer z = tensor(placement.value(result), result);
+    Storage dz = placement.gradient(result);
     add(
         steps,
-        "cross_entropy",
+        options.loss().type(),
         Phase.LOSS,
-        factory.crossEntropy(
-            graph.shapeOf(logits).channels(),
+        factory.loss(
+            options.loss(),
+            graph.shapeOf(result).channels(),
             z,
             labels,
-            dz == null ? null : tensor(dz, logits),
+            null,
+            dz == null ? null : tensor(dz, result),
             state.metricsBuffer(),
             state.clock()));
     if (options.training()) {
@@ -263,7 +272,12 @@ public final class PlanCompiler {
     for (int n = options.batchSize() / 2; n > 0; n /= 2) {
       Options smaller =
           new Options(
-              n, options.optimizer(), options.normalization(), options.feed(), options.seed());
+              n,
+              options.loss(),
+              options.optimizer(),
+              options.normalization(),
+              options.feed(),
+              options.seed());
       PlanCompiler trial = new PlanCompiler(backend, graph, state, smaller);
       try {
         trial.place();

@@ -6,10 +6,12 @@ import convtrain.backend.Samples;
 import convtrain.backend.StepMetrics;
 import convtrain.data.Dataset;
 import convtrain.graph.DataPlacement;
+import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.plan.Plan;
 import convtrain.plan.RunState;
 import java.nio.ByteBuffer;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.IntStream;
 
@@ -21,6 +23,7 @@ public final class Evaluator implements AutoCloseable {
   private static final int MAX_BATCH_ELEMENTS = 1 << 23;
 
   private final RunState state;
+  private final boolean outputsLogits;
   private final Plans plans;
   private final int classes;
   private final int batchSize;
@@ -28,15 +31,31 @@ public final class Evaluator implements AutoCloseable {
 
   /**
    * @param state the network's parameters
+   * @param loss what was trained with; see {@link LossSpec#forScoring}
    * @param normalization as in training
    */
-  public Evaluator(Backend backend, ModelGraph graph, RunState state, Normalization normalization) {
+  public Evaluator(
+      Backend backend,
+      ModelGraph graph,
+      RunState state,
+      LossSpec loss,
+      Normalization normalization) {
     this.state = state;
+    this.outputsLogits = loss instanceof LossSpec.CrossEntropy;
     this.classes = graph.classes();
     this.batchSize = batchSize(graph);
     this.logits = new float[Math.multiplyExact(batchSize, classes)];
     this.plans =
-        new Plans(backend, graph, state, null, normalization, batchSize, DataPlacement.AUTO, 0);
+        new Plans(
+            backend,
+            graph,
+            state,
+            loss.forScoring(),
+            null,
+            normalization,
+            batchSize,
+            DataPlacement.AUTO,
+            0);
   }
 
   /** Samples that are scored at once. */
@@ -84,7 +103,8 @@ public final class Evaluator implements AutoCloseable {
    * Class probabilities of single images.
    *
    * @param images bytes [C, H, W] each
-   * @return softmax of the logits, one row per image
+   * @return one row per image: softmax of the logits; of a network trained with mse its output,
+   *     which estimates the one-hot target and so the probabilities
    */
   public double[][] predict(List<byte[]> images) {
     double[][] probabilities = new double[images.size()][];
@@ -95,7 +115,7 @@ public final class Evaluator implements AutoCloseable {
       plan.step();
       plan.readLogits(logits);
       for (int i = 0; i < n; i++) {
-        probabilities[done + i] = softmax(i);
+        probabilities[done + i] = outputsLogits ? softmax(i) : output(i);
       }
       done += n;
     }
@@ -132,6 +152,12 @@ public final class Evaluator implements AutoCloseable {
       best = logits[sample * classes + c] > logits[sample * classes + best] ? c : best;
     }
     return best;
+  }
+
+  private double[] output(int sample) {
+    double[] output = new double[classes];
+    Arrays.setAll(output, c -> logits[sample * classes + c]);
+    return output;
   }
 
   private double[] softmax(int sample) {

@@ -4,6 +4,7 @@ import convtrain.backend.Backend;
 import convtrain.backend.Feed;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.graph.DataPlacement;
+import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.OptimizerSpec;
 import convtrain.plan.Plan;
@@ -20,6 +21,7 @@ final class Plans implements AutoCloseable {
   private final Backend backend;
   private final ModelGraph graph;
   private final RunState state;
+  private final LossSpec loss;
   private final OptimizerSpec optimizer;
   private final Normalization normalization;
   private final Feed feed;
@@ -27,6 +29,7 @@ final class Plans implements AutoCloseable {
   private final Map<Integer, Plan> bySize = new LinkedHashMap<>();
 
   /**
+   * @param loss what is minimised, or scored by
    * @param optimizer the update formula of training plans; null makes evaluation plans
    * @param batchSize of the largest batch
    * @param placement where the samples are kept
@@ -35,6 +38,7 @@ final class Plans implements AutoCloseable {
       Backend backend,
       ModelGraph graph,
       RunState state,
+      LossSpec loss,
       OptimizerSpec optimizer,
       Normalization normalization,
       int batchSize,
@@ -43,6 +47,7 @@ final class Plans implements AutoCloseable {
     this.backend = backend;
     this.graph = graph;
     this.state = state;
+    this.loss = loss;
     this.optimizer = optimizer;
     this.normalization = normalization;
     this.seed = seed;
@@ -59,7 +64,7 @@ final class Plans implements AutoCloseable {
     Plan plan = bySize.get(samples);
     if (plan == null) {
       PlanCompiler.Options options =
-          new PlanCompiler.Options(samples, optimizer, normalization, feed, seed);
+          new PlanCompiler.Options(samples, loss, optimizer, normalization, feed, seed);
       plan = PlanCompiler.compile(backend, graph, state, options);
       bySize.put(samples, plan);
     }

@@ -36,7 +36,9 @@ public final class TrainedModel implements AutoCloseable {
     state = new RunState(backend, graph, Evaluator.batchSize(graph), null, 1);
     try {
       Weights.load(file, content, state);
-      evaluator = new Evaluator(backend, graph, state, Trainer.normalization(run, graph));
+      evaluator =
+          new Evaluator(
+              backend, graph, state, run.train().loss(), Trainer.normalization(run, graph));
     } catch (RuntimeException | Error e) {
       Owned.closeAfter(e, state);
       throw e;

@@ -83,12 +83,14 @@ public final class Trainer implements AutoCloseable {
                   backend,
                   graph,
                   state,
+                  run.train().loss(),
                   run.train().optimizer(),
                   normalization,
                   batchSize,
                   run.data().placement(),
                   run.seed()));
-      evaluator = owned.add(new Evaluator(backend, graph, state, normalization));
+      evaluator =
+          owned.add(new Evaluator(backend, graph, state, run.train().loss(), normalization));
     } catch (RuntimeException | Error e) {
       Owned.closeAfter(e, owned);
       throw e;

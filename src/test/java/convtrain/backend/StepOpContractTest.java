@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.graph.DataPlacement;
+import convtrain.graph.LossSpec;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Shape;
 import convtrain.testing.ArraySamples;
@@ -19,6 +20,7 @@ import java.util.Random;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -28,6 +30,10 @@ class StepOpContractTest extends BackendContract {
 
   static List<Golden.Case> losses() {
     return Golden.load("cross_entropy").cases();
+  }
+
+  static List<Golden.Case> furtherLosses() {
+    return Golden.load("losses").cases();
   }
 
   static List<Golden.Case> optimizers() {
@@ -75,48 +81,53 @@ class StepOpContractTest extends BackendContract {
   @ParameterizedTest(name = "{0}")
   @MethodSource("losses")
   void crossEntropyMatchesPyTorchAndAddsToTheMetrics(Golden.Case golden) {
-    int[] labels = golden.tensor("labels").ints();
     float[] logits = golden.tensor("logits").floats();
-    DeviceBuffer gradient = floats(new float[logits.length]);
+    checkLoss(LossSpec.crossEntropy(), golden, logits, null, golden.tensor("dlogits").values());
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("furtherLosses")
+  void smoothedSoftAndSquaredLossesMatchPyTorch(Golden.Case golden) {
+    DeviceBuffer targets = golden.has("targets") ? floats(golden.tensor("targets").floats()) : null;
+    LossSpec spec = golden.spec("loss", LossSpec.class);
+    float[] z = golden.tensor("z").floats();
+    checkLoss(spec, golden, z, targets, golden.tensor("dz").values());
+  }
+
+  private void checkLoss(
+      LossSpec spec, Golden.Case golden, float[] z, DeviceBuffer targets, double[] dz) {
+    int[] labels = golden.tensor("labels").ints();
+    int classes = z.length / labels.length;
+    DeviceBuffer gradient = floats(new float[z.length]);
     DeviceBuffer metrics = metrics();
-    Op op =
-        own(
-            backend()
-                .ops(labels.length, true)
-                .crossEntropy(
-                    logits.length / labels.length,
-                    floats(logits),
-                    ints(labels),
-                    gradient,
-                    metrics,
-                    clock(3)));
+    OpFactory ops = backend().ops(labels.length, true);
+    DeviceBuffer given = ints(labels);
+    Op op = own(ops.loss(spec, classes, floats(z), given, targets, gradient, metrics, clock(3)));
     op.forward();
     op.forward();
 
     backend().synchronize();
     StepMetrics sums = StepMetrics.read(metrics);
-    Tolerance tolerance = Tolerance.of(Tolerance.CROSS_ENTROPY);
+    Tolerance tolerance = Tolerance.of(Tolerance.LOSS);
     double[] loss = {sums.loss()};
     tolerance.check("loss", loss, golden.tensor("loss").values());
     assertThat(sums.samples()).isEqualTo(2 * labels.length);
     assertThat(sums.correct()).isEqualTo(2 * golden.tensor("correct").ints()[0]);
     assertThat(sums.firstBadStep()).isEqualTo(-1);
-    double[] found = DeviceFloats.doubles(DeviceFloats.read(gradient));
-    tolerance.check("dlogits", found, golden.tensor("dlogits").values());
+    tolerance.check("dz", DeviceFloats.doubles(DeviceFloats.read(gradient)), dz);
   }
 
   @ParameterizedTest
-  @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY})
-  void firstStepWhoseLossIsNoNumberIsKept(float bad) {
+  @CsvSource({"NaN, cross_entropy", "Infinity, cross_entropy", "NaN, mse", "Infinity, mse"})
+  void firstStepWhoseLossIsNoNumberIsKept(float bad, String type) {
+    LossSpec spec = type.equals("mse") ? new LossSpec.Mse() : LossSpec.crossEntropy();
     DeviceBuffer logits = floats(new float[] {1, 2, 3, 4});
     DeviceBuffer metrics = metrics();
     DeviceBuffer clock = clock(6);
     // Without a gradient, as in evaluation.
-    Op op =
-        own(
-            backend()
-                .ops(2, false)
-                .crossEntropy(2, logits, ints(new int[] {0, 1}), null, metrics, clock));
+    OpFactory ops = backend().ops(2, false);
+    DeviceBuffer labels = ints(new int[] {0, 1});
+    Op op = own(ops.loss(spec, 2, logits, labels, null, null, metrics, clock));
     op.forward();
     backend().synchronize();
     assertThat(StepMetrics.read(metrics).firstBadStep()).isEqualTo(-1);

@@ -27,7 +27,7 @@ record Tolerance(double relative, double floor, String why) {
   /** An op that is no layer. */
   static final String STAGE = "stage";
 
-  static final String CROSS_ENTROPY = "cross_entropy";
+  static final String LOSS = "loss";
   static final String SUM = "sum";
   static final String UPDATE = "update";
   static final String NETWORK = "network";
@@ -55,7 +55,7 @@ record Tolerance(double relative, double floor, String why) {
           fp32("add", 1e-6, 0.1, "as many roundings as inputs"),
           fp32("concat", 1e-6, 0.1, "copies; gradients of one tensor read twice add up"),
           fp32(STAGE, 0, 0, "the formula in fp32, operation by operation"),
-          fp32(CROSS_ENTROPY, 1e-6, 1e-3, "inner sums in double, results rounded to fp32"),
+          fp32(LOSS, 1e-6, 1e-3, "inner sums in double, results rounded to fp32"),
           fp32(SUM, 1e-6, 0.1, "as many roundings as parts"),
           fp32(UPDATE, 3e-6, 0.1, "fp32 state over 50 steps, as PyTorch's own against doubles"),
           fp32(NETWORK, 4e-5, 0.1, "errors of up to nine layers, log_softmax among them"),

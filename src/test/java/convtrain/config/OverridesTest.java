@@ -3,6 +3,7 @@ package convtrain.config;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import convtrain.graph.LayerSpec;
+import convtrain.graph.LossSpec;
 import convtrain.graph.OptimizerSpec;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -51,6 +52,21 @@ class OverridesTest {
     assertThat(config.train().optimizer())
         .isEqualTo(new OptimizerSpec.Adam(null, null, null, null));
     assertThat(config.train().schedule()).isEqualTo(new ScheduleSpec.Cosine(null, null));
+  }
+
+  @Test
+  void lossIsGivenByItsNameOrWithItsKeys() {
+    LossSpec smoothed = new LossSpec.CrossEntropy(0.02);
+    assertThat(load("train.loss=mse").train().loss()).isEqualTo(new LossSpec.Mse());
+    assertThat(load("train.loss.type=mse").train().loss()).isEqualTo(new LossSpec.Mse());
+    assertThat(load("train.loss.label_smoothing=0.02").train().loss()).isEqualTo(smoothed);
+    assertThat(load("train.loss=cross_entropy", "train.loss.label_smoothing=0.02").train().loss())
+        .isEqualTo(smoothed);
+    String word =
+        RunFile.TEXT.replace("\"epochs\": 5", "\"epochs\": 5, \"loss\": \"cross_entropy\"");
+    RunConfig config = RunFile.load(folder, word, "train.loss.label_smoothing=0.02");
+    assertThat(config.train().loss()).isEqualTo(smoothed);
+    assertThat(RunFile.load(folder, RunConfigLoader.toJson(config))).isEqualTo(config);
   }
 
   @Test

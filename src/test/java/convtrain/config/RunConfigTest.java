@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatIllegalArgumentException;
 
 import convtrain.graph.DataPlacement;
+import convtrain.graph.LossSpec;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Precision;
 import convtrain.graph.Shape;
@@ -44,7 +45,7 @@ class RunConfigTest {
             new TrainConfig(
                 3,
                 128,
-                Loss.CROSS_ENTROPY,
+                new LossSpec.CrossEntropy(0.0),
                 new OptimizerSpec.Sgd(0.001, 0.0, 0.0, false, 0.0),
                 new ScheduleSpec.Constant(0),
                 Precision.FP32,
@@ -72,7 +73,8 @@ class RunConfigTest {
             "model.input=[2, 9, 9]",
             "data.normalize={\"mean\": [0.1, 0.2], \"std\": [1, 2]}",
             "train.schedule={\"type\": \"multi_step\", \"milestones\": [2, 4]}",
-            "train.optimizer={\"type\": \"adamw\", \"betas\": [0.8, 0.9]}");
+            "train.optimizer={\"type\": \"adamw\", \"betas\": [0.8, 0.9]}",
+            "train.loss={\"type\": \"cross_entropy\", \"label_smoothing\": 0.1}");
     assertThat(RunFile.load(folder, RunConfigLoader.toJson(config))).isEqualTo(config);
   }
 

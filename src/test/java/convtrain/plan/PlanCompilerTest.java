@@ -2,10 +2,12 @@ package convtrain.plan;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
 import convtrain.backend.Backend;
 import convtrain.backend.cpu.CpuBackend;
 import convtrain.config.RunConfigLoader;
+import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.ModelSpec;
 import convtrain.graph.OptimizerSpec;
@@ -49,6 +51,11 @@ class PlanCompilerTest {
   private static PlanRun run(Backend backend, ModelGraph graph, int batchSize) {
     OptimizerSpec sgd = new OptimizerSpec.Sgd(0.1, 0.9, null, null, null);
     return new PlanRun(backend, graph, sgd, batchSize, 0, 1, PlanRun.constant(10, 0.1, 0.9), 1);
+  }
+
+  private static PlanRun run(Backend backend, ModelGraph graph, LossSpec loss) {
+    OptimizerSpec sgd = new OptimizerSpec.Sgd(0.1, 0.9, null, null, null);
+    return new PlanRun(backend, graph, loss, sgd, 4, 0, 1, PlanRun.constant(10, 0.1, 0.9), 1);
   }
 
   private static List<String> labels(Plan plan, Phase phase) {
@@ -141,6 +148,27 @@ class PlanCompilerTest {
         assertThat(written).isEqualTo(bare);
         assertThat(b.takeMetrics()).isEqualTo(a.takeMetrics());
       }
+    }
+  }
+
+  @Test
+  void squaredErrorWorksOnTheFinalSoftmaxToo() {
+    ModelGraph graph = graph(CONV + ", " + HEAD + ", {'type': 'softmax'}");
+    try (PlanRun run = run(cpu, graph, new LossSpec.Mse())) {
+      Plan plan = run.plan(4, true);
+      assertThat(labels(plan, Phase.FORWARD)).last().isEqualTo("softmax1 (softmax)");
+      assertThat(labels(plan, Phase.LOSS)).containsExactly("mse");
+      assertThat(labels(plan, Phase.BACKWARD)).first().isEqualTo("softmax1 (softmax)");
+      run.randomBatch(new Random(1));
+      run.step(plan);
+      float[] y = new float[8];
+      plan.readLogits(y);
+      assertThat(y[0] + y[1]).isCloseTo(1, within(1e-6f));
+      double squares = 0;
+      for (int i = 0; i < y.length; i++) {
+        squares += Math.pow(y[i] - (run.labels(4)[i / 2] == i % 2 ? 1 : 0), 2);
+      }
+      assertThat(run.takeMetrics().loss()).isCloseTo(squares / y.length, within(1e-6));
     }
   }
 

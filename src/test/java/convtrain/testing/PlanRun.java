@@ -5,6 +5,7 @@ import convtrain.backend.Feed;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.StepMetrics;
 import convtrain.graph.DataPlacement;
+import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.OptimizerSpec;
 import convtrain.plan.Plan;
@@ -23,6 +24,7 @@ import java.util.Random;
 public final class PlanRun implements AutoCloseable {
   private final Backend backend;
   private final ModelGraph graph;
+  private final LossSpec loss;
   private final OptimizerSpec optimizer;
   private final Normalization normalization;
   private final ByteBuffer images;
@@ -40,6 +42,7 @@ public final class PlanRun implements AutoCloseable {
   public PlanRun(
       Backend backend,
       ModelGraph graph,
+      LossSpec loss,
       OptimizerSpec optimizer,
       int batchSize,
       float mean,
@@ -48,6 +51,7 @@ public final class PlanRun implements AutoCloseable {
       long seed) {
     this.backend = backend;
     this.graph = graph;
+    this.loss = loss;
     this.optimizer = optimizer;
     this.seed = seed;
     int channels = graph.input().channels();
@@ -58,6 +62,19 @@ public final class PlanRun implements AutoCloseable {
     state = new RunState(backend, graph, batchSize, optimizer, rates.length / 2);
     state.setSchedule(rates);
     state.initialize(seed);
+  }
+
+  /** A run on cross-entropy. */
+  public PlanRun(
+      Backend backend,
+      ModelGraph graph,
+      OptimizerSpec optimizer,
+      int batchSize,
+      float mean,
+      float std,
+      float[] rates,
+      long seed) {
+    this(backend, graph, LossSpec.crossEntropy(), optimizer, batchSize, mean, std, rates, seed);
   }
 
   /** A schedule of one learning rate and momentum. */
@@ -83,7 +100,8 @@ public final class PlanRun implements AutoCloseable {
             backend,
             graph,
             state,
-            new PlanCompiler.Options(n, training ? optimizer : null, normalization, feed, seed));
+            new PlanCompiler.Options(
+                n, loss, training ? optimizer : null, normalization, feed, seed));
     plans.add(plan);
     return plan;
   }

@@ -3,6 +3,7 @@ package convtrain.testing;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.ModelSpec;
 import java.util.LinkedHashMap;
@@ -57,6 +58,27 @@ class ReferenceGoldenTest {
     assertClose("loss", new double[] {loss}, golden.tensor("loss"));
     assertClose("dlogits", ReferenceLoss.gradient(logits, labels), golden.tensor("dlogits"));
     assertThat(ReferenceLoss.correct(logits, labels)).isEqualTo(golden.tensor("correct").ints()[0]);
+  }
+
+  static List<Golden.Case> furtherLosses() {
+    return Golden.load("losses").cases();
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("furtherLosses")
+  void lossMatchesPyTorch(Golden.Case golden) {
+    LossSpec spec = golden.spec("loss", LossSpec.class);
+    double[] z = golden.tensor("z").values();
+    int[] labels = golden.tensor("labels").ints();
+    int classes = z.length / labels.length;
+    double[] targets =
+        golden.has("targets")
+            ? golden.tensor("targets").values()
+            : ReferenceLoss.oneHot(labels, classes);
+    double loss = ReferenceLoss.value(spec, z, targets, classes);
+    assertClose("loss", new double[] {loss}, golden.tensor("loss"));
+    double[] dz = ReferenceLoss.gradient(spec, z, targets, classes);
+    assertClose("dz", dz, golden.tensor("dz"));
   }
 
   /** Within the tolerance of the larger of the value itself and a thousandth of the largest. */

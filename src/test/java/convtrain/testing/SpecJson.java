@@ -7,25 +7,33 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import convtrain.config.ScheduleSpec;
 import convtrain.graph.LayerSpec;
+import convtrain.graph.LossSpec;
 import convtrain.graph.OptimizerSpec;
 import java.io.UncheckedIOException;
 
-/** Reads the run file's words for a model, an optimizer or a schedule straight into records. */
+/**
+ * Reads the run file's words for a model, a loss, an optimizer or a schedule straight into records.
+ */
 public final class SpecJson {
   private static final ObjectMapper MAPPER =
       register(
           register(
               register(
-                  JsonMapper.builder()
-                      .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
-                      .build(),
-                  LayerSpec.class),
-              OptimizerSpec.class),
-          ScheduleSpec.class);
+                  register(
+                      JsonMapper.builder()
+                          .propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE)
+                          .build(),
+                      LayerSpec.class),
+                  OptimizerSpec.class),
+              ScheduleSpec.class),
+          LossSpec.class);
 
   private SpecJson() {}
 
-  /** A {@code ModelSpec}, {@code LayerSpec}, {@code OptimizerSpec} or {@code ScheduleSpec}. */
+  /**
+   * A {@code ModelSpec}, {@code LayerSpec}, {@code LossSpec}, {@code OptimizerSpec} or {@code
+   * ScheduleSpec}.
+   */
   public static <T> T read(JsonNode words, Class<T> type) {
     try {
       return MAPPER.treeToValue(words, type);

@@ -5,11 +5,13 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import convtrain.backend.Backend;
+import convtrain.backend.StepMetrics;
 import convtrain.backend.cpu.CpuBackend;
 import convtrain.config.RunConfig;
 import convtrain.config.RunConfigLoader;
 import convtrain.data.Dataset;
 import convtrain.data.Split;
+import convtrain.graph.ModelGraph;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -246,7 +248,8 @@ class TrainerTest {
     var graph = convtrain.graph.ModelGraph.of(run.model());
     var normalization = Trainer.normalization(run, graph);
     try (var state = new convtrain.plan.RunState(backend, graph, 128, null, 1);
-        Evaluator evaluator = new Evaluator(backend, graph, state, normalization)) {
+        Evaluator evaluator =
+            new Evaluator(backend, graph, state, run.train().loss(), normalization)) {
       state.initialize(5);
       var score = evaluator.score(test);
       Evaluation evaluation = evaluator.evaluate("test", test);
@@ -267,6 +270,44 @@ class TrainerTest {
         loss -= Math.log(probabilities[i][test.label(i)]) / test.size();
       }
       assertThat(loss).isCloseTo(score.loss(), within(1e-6));
+    }
+  }
+
+  @Test
+  void scoresLeaveLabelSmoothingOut() throws Exception {
+    double plain = scored("train.loss=cross_entropy").loss();
+    assertThat(scored("train.loss.label_smoothing=0.5").loss()).isEqualTo(plain);
+    assertThat(scored("train.loss=mse").loss()).isNotEqualTo(plain);
+  }
+
+  private StepMetrics scored(String loss) throws Exception {
+    RunConfig run = config(loss);
+    ModelGraph graph = ModelGraph.of(run.model());
+    var normalization = Trainer.normalization(run, graph);
+    try (var state = new convtrain.plan.RunState(backend, graph, 128, null, 1);
+        var evaluator = new Evaluator(backend, graph, state, run.train().loss(), normalization)) {
+      state.initialize(5);
+      return evaluator.score(test);
+    }
+  }
+
+  @Test
+  void predictionsAfterSquaredErrorAreTheNetworksOutput() throws Exception {
+    RunConfig run = config("train.loss=mse");
+    ModelGraph graph = ModelGraph.of(run.model());
+    var normalization = Trainer.normalization(run, graph);
+    try (var state = new convtrain.plan.RunState(backend, graph, 128, null, 1);
+        var evaluator = new Evaluator(backend, graph, state, run.train().loss(), normalization)) {
+      state.initialize(5);
+      byte[] image = new byte[784];
+      test.copyImage(0, ByteBuffer.wrap(image));
+      double[] y = evaluator.predict(List.of(image))[0];
+      double squares = 0;
+      for (int c = 0; c < y.length; c++) {
+        squares += Math.pow(y[c] - (c == test.label(0) ? 1 : 0), 2);
+      }
+      double loss = evaluator.score(test.limit(1)).loss();
+      assertThat(squares / y.length).isCloseTo(loss, within(1e-6 * loss));
     }
   }
 }

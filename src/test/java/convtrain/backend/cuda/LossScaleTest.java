@@ -9,6 +9,7 @@ import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
 import convtrain.backend.StepClock;
 import convtrain.backend.StepMetrics;
+import convtrain.graph.LossSpec;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Precision;
 import convtrain.testing.DeviceFloats;
@@ -22,6 +23,7 @@ import org.junit.jupiter.api.Test;
 /** Dynamic loss scaling in fp16, PyTorch's GradScaler. */
 class LossScaleTest {
   private static final OptimizerSpec PLAIN = new OptimizerSpec.Sgd(1.0, null, null, null, null);
+  private static final LossSpec CROSS_ENTROPY = LossSpec.crossEntropy();
   private static final double FIRST = 65536;
 
   private final List<AutoCloseable> owned = new ArrayList<>();
@@ -81,7 +83,7 @@ class LossScaleTest {
     DeviceBuffer labels = own(backend.allocate(Integer.BYTES));
     DeviceBuffer dLogits = own(backend.allocate(2 * Short.BYTES));
     DeviceBuffer metrics = own(backend.allocate(StepMetrics.BYTES));
-    Op loss = own(ops.crossEntropy(2, logits, labels, dLogits, metrics, clock));
+    Op loss = own(ops.loss(CROSS_ENTROPY, 2, logits, labels, null, dLogits, metrics, clock));
     loss.forward();
     backend.synchronize();
     ByteBuffer halves = DeviceFloats.host(2 * Short.BYTES);

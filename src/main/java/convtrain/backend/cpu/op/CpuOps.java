@@ -10,6 +10,7 @@ import convtrain.backend.PlainLayout;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Workers;
 import convtrain.graph.LayerSpec;
+import convtrain.graph.LossSpec;
 import convtrain.graph.Node;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Padding;
@@ -140,14 +141,16 @@ public final class CpuOps implements OpFactory {
   }
 
   @Override
-  public Op crossEntropy(
+  public Op loss(
+      LossSpec loss,
       int classes,
-      DeviceBuffer logits,
+      DeviceBuffer z,
       DeviceBuffer labels,
-      DeviceBuffer dLogits,
+      DeviceBuffer targets,
+      DeviceBuffer dz,
       DeviceBuffer metrics,
       DeviceBuffer clock) {
-    return new CrossEntropyOp(batch, classes, logits, labels, dLogits, metrics, clock);
+    return new LossOp(batch, loss, classes, z, labels, targets, dz, metrics, clock);
   }
 
   @Override

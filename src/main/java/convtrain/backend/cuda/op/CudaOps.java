@@ -10,6 +10,7 @@ import convtrain.backend.ParameterLayout;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.CudaFeed;
 import convtrain.graph.LayerSpec;
+import convtrain.graph.LossSpec;
 import convtrain.graph.Node;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Padding;
@@ -146,21 +147,25 @@ public final class CudaOps implements OpFactory {
   }
 
   @Override
-  public Op crossEntropy(
+  public Op loss(
+      LossSpec loss,
       int classes,
-      DeviceBuffer logits,
+      DeviceBuffer z,
       DeviceBuffer labels,
-      DeviceBuffer dLogits,
+      DeviceBuffer targets,
+      DeviceBuffer dz,
       DeviceBuffer metrics,
       DeviceBuffer clock) {
-    return new CrossEntropyOp(
+    return new LossOp(
         cuda,
         batch,
         precision,
+        loss,
         classes,
-        logits,
+        z,
         labels,
-        dLogits,
+        targets,
+        dz,
         metrics,
         clock,
         LossScale.of(precision, clock));

@@ -4,38 +4,45 @@ import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
+import convtrain.graph.LossSpec;
 import convtrain.graph.Precision;
 
-/** Softmax cross-entropy with its gradient and the step's metrics, kernels/loss.cu. */
-final class CrossEntropyOp extends StepOp {
+/** The loss with its gradient and the step's metrics, kernels/loss.cu. */
+final class LossOp extends StepOp {
   private static final int WARP = 32;
 
   /**
-   * @param dLogits may be null: evaluation only
+   * @param targets may be null: one-hot of the labels
+   * @param dz may be null: evaluation only
    * @param lossScale of the run; null: the loss is not scaled
    */
-  CrossEntropyOp(
+  LossOp(
       CudaContext cuda,
       int batch,
       Precision precision,
+      LossSpec loss,
       int classes,
-      DeviceBuffer logits,
+      DeviceBuffer z,
       DeviceBuffer labels,
-      DeviceBuffer dLogits,
+      DeviceBuffer targets,
+      DeviceBuffer dz,
       DeviceBuffer metrics,
       DeviceBuffer clock,
       CudaBuffer lossScale) {
-    super("convtrain:cross_entropy");
+    super("convtrain:" + loss.type());
+    double smoothing = loss instanceof LossSpec.CrossEntropy entropy ? entropy.labelSmoothing() : 0;
     try {
       then(
           cuda.kernels()
-              .get("loss", "cross_entropy", "PRECISION=" + precision.ordinal())
+              .get("loss", loss.type(), "PRECISION=" + precision.ordinal())
               .launch(
                   Grids.blocks((long) batch * WARP),
                   Grids.THREADS,
-                  logits,
+                  z,
                   labels,
-                  dLogits,
+                  targets,
+                  smoothing,
+                  dz,
                   lossScale,
                   batch,
                   classes,
