@@ -11,6 +11,7 @@
 // Inner sums in double, all in a fixed order. dz may be null (evaluation).
 // Geometry: one warp per sample. Bytes: reads z four times (three times from cache), writes dz.
 // Reference: convtrain.testing.ReferenceLoss, and PyTorch's golden values.
+#include "clock.cuh"
 #include "loss_scale.cuh"
 #include "reduce.cuh"
 
@@ -92,7 +93,7 @@ struct Target {
 
 /** Adds the batch to the metrics; one block runs this. */
 __device__ __forceinline__ void add_up(
-    const double* losses, const int* hits, int n, Metrics* metrics, const long long* clock) {
+    const double* losses, const int* hits, int n, Metrics* metrics, const Clock* clock) {
   __shared__ double loss_sums[THREADS];
   __shared__ int correct[THREADS];
   int t = static_cast<int>(threadIdx.x);
@@ -114,14 +115,14 @@ __device__ __forceinline__ void add_up(
     metrics->correct += correct[0];
     metrics->samples += n;
     if (!is_number(loss_sums[0]) && metrics->first_bad_step < 0) {
-      metrics->first_bad_step = *clock;
+      metrics->first_bad_step = clock->batches;
     }
   }
 }
 
 /** What gradients are multiplied by. */
-__device__ __forceinline__ double scale_of(const LossScale* loss_scale, const long long* clock) {
-  return loss_scale == nullptr ? 1 : loss_scale_at(loss_scale, *clock).scale;
+__device__ __forceinline__ double scale_of(const LossScale* loss_scale, const Clock* clock) {
+  return loss_scale == nullptr ? 1 : loss_scale_at(loss_scale, clock->updates).scale;
 }
 
 /**
@@ -139,7 +140,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) cross_entropy(
     double* losses,
     int* hits,
     Metrics* metrics,
-    const long long* clock,
+    const Clock* clock,
     unsigned int* ticket) {
   int lane = static_cast<int>(threadIdx.x) % WARP;
   long long row = global_thread() / WARP;
@@ -188,7 +189,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) mse(
     double* losses,
     int* hits,
     Metrics* metrics,
-    const long long* clock,
+    const Clock* clock,
     unsigned int* ticket) {
   int lane = static_cast<int>(threadIdx.x) % WARP;
   long long row = global_thread() / WARP;

@@ -3,7 +3,7 @@
 // 2000 updates in a row.
 #pragma once
 
-/** In device memory; all zero at first, and begun anew at step 0. */
+/** In device memory; all zero at first, and begun anew before the first update. */
 struct LossScale {
   /** Power of two; 0 stands for the first scale. */
   float scale;
@@ -11,7 +11,7 @@ struct LossScale {
   int good_steps;
   /** Updates of this run that were skipped. */
   long long skipped;
-  /** Whether a gradient of this step is infinite or NaN. */
+  /** Whether a gradient of this update is infinite or NaN. */
   unsigned int overflow;
   unsigned int reserved;
 };
@@ -19,10 +19,10 @@ struct LossScale {
 constexpr float FIRST_SCALE = 65536.0f;
 constexpr int GROWTH_INTERVAL = 2000;
 
-/** The state that a step works with. */
-__device__ __forceinline__ LossScale loss_scale_at(const LossScale* state, long long step) {
+/** The state after a number of updates, for the next one. */
+__device__ __forceinline__ LossScale loss_scale_at(const LossScale* state, long long updates) {
   LossScale now = *state;
-  if (step == 0 || now.scale == 0) {
+  if (updates == 0 || now.scale == 0) {
     now.scale = FIRST_SCALE;
     now.good_steps = 0;
     now.skipped = 0;
@@ -30,7 +30,7 @@ __device__ __forceinline__ LossScale loss_scale_at(const LossScale* state, long 
   return now;
 }
 
-/** The state after a step. */
+/** The state after an update. */
 __device__ __forceinline__ LossScale after_step(LossScale now) {
   if (now.overflow != 0) {
     now.scale *= 0.5f;

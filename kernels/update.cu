@@ -1,8 +1,10 @@
 // One optimizer step over the flat parameter buffer, then the clock advances. The formulas are
 // those of convtrain.graph.OptimizerSpec; the learning rate and momentum (or beta1) come from the
-// schedule's table at the clock's step.
+// schedule's table at the clock's updates.
 //
-// w, g, v (Adam: m, v) fp32 [packs * WIDTH]; schedule [steps, 2].
+// w, g, v (Adam: m, v) fp32 [packs * WIDTH]; schedule [updates, 2]. g may be a sum over batches (see
+// gradients.cuh); clip is what grad_norm.cu found, or null. Weight decay applies to the first
+// `decayed` elements.
 //
 // In fp16 the gradients carry the loss scale (loss_scale.cuh). find_overflow looks for infinities
 // and NaN first; if there is one, the update is skipped. The clock advances then too: schedule,
@@ -12,32 +14,31 @@
 // Geometry: one thread per pack; 1 launch, 2 in fp16. Bytes: reads w, g and the state, writes w and
 // the state.
 // Reference: convtrain.testing.ReferenceOptimizer, and PyTorch's golden values.
-#include "loss_scale.cuh"
-#include "reduce.cuh"
+#include "gradients.cuh"
 
 /** What holds for all parameters at one step. */
 struct Step {
-  long long clock;
   /** Updates performed before this one. */
   long long done;
   float lr;
   float momentum;
-  /** What a gradient is multiplied by to lose the loss scale. */
+  /** What a gradient is multiplied by: its mean over the batches, clipped, without loss scale. */
   float unscale;
   bool skip;
 
   __device__ __forceinline__ Step(
-      const float* schedule, const long long* now, const LossScale* loss_scale) {
-    clock = *now;
-    done = clock;
-    lr = schedule[2 * clock];
-    momentum = schedule[2 * clock + 1];
-    unscale = 1;
+      const float* schedule, const Clock* clock, const LossScale* loss_scale, const float* clip) {
+    done = clock->updates;
+    lr = schedule[2 * done];
+    momentum = schedule[2 * done + 1];
+    unscale = unscale_of(clock, loss_scale);
     skip = false;
+    if (clip != nullptr) {
+      unscale *= *clip;
+    }
     if (loss_scale != nullptr) {
-      LossScale state = loss_scale_at(loss_scale, clock);
+      LossScale state = loss_scale_at(loss_scale, clock->updates);
       done -= state.skipped;
-      unscale = 1 / state.scale;
       skip = state.overflow != 0;
     }
   }
@@ -45,12 +46,15 @@ struct Step {
 
 /** After the last block: nobody reads the clock of this step any more. */
 __device__ __forceinline__ void advance(
-    long long* clock, LossScale* loss_scale, unsigned int* ticket) {
+    Clock* clock, LossScale* loss_scale, unsigned int* ticket) {
   if (last_block(ticket, gridDim.x) && threadIdx.x == 0) {
     if (loss_scale != nullptr) {
-      *loss_scale = after_step(loss_scale_at(loss_scale, *clock));
+      *loss_scale = after_step(loss_scale_at(loss_scale, clock->updates));
     }
-    *clock += 1;
+    clock->updates += 1;
+    // Batches in a sum were counted when they joined it.
+    clock->batches += clock->pending == 0 ? 1 : 0;
+    clock->pending = 0;
   }
 }
 
@@ -88,14 +92,16 @@ extern "C" __global__ void __launch_bounds__(THREADS) update_sgd(
     const float* g,
     float* v,
     long long packs,
+    long long decayed,
     const float* schedule,
-    long long* clock,
+    Clock* clock,
     LossScale* loss_scale,
+    const float* clip,
     float weight_decay,
     float take,
     int nesterov,
     unsigned int* ticket) {
-  Step step(schedule, clock, loss_scale);
+  Step step(schedule, clock, loss_scale, clip);
   long long at = global_thread() * WIDTH;
   if (at < packs * WIDTH && !step.skip) {
     float weights[WIDTH];
@@ -104,7 +110,8 @@ extern "C" __global__ void __launch_bounds__(THREADS) update_sgd(
     load(g + at, moves);
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
-      moves[i] = moves[i] * step.unscale + weight_decay * weights[i];
+      float decay = at + i < decayed ? weight_decay : 0;
+      moves[i] = moves[i] * step.unscale + decay * weights[i];
     }
     if (v != nullptr) {
       float velocities[WIDTH] = {};
@@ -137,9 +144,11 @@ extern "C" __global__ void __launch_bounds__(THREADS) update_adam(
     float* m,
     float* v,
     long long packs,
+    long long decayed,
     const float* schedule,
-    long long* clock,
+    Clock* clock,
     LossScale* loss_scale,
+    const float* clip,
     double beta2,
     float eps,
     double weight_decay,
@@ -147,7 +156,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) update_adam(
     unsigned int* ticket) {
   __shared__ float rate;
   __shared__ float root;
-  Step step(schedule, clock, loss_scale);
+  Step step(schedule, clock, loss_scale, clip);
   double beta1 = step.momentum;
   if (threadIdx.x == 0) {
     double t = static_cast<double>(step.done + 1);
@@ -172,10 +181,12 @@ extern "C" __global__ void __launch_bounds__(THREADS) update_adam(
     load(v + at, second);
 #pragma unroll
     for (int i = 0; i < WIDTH; i++) {
-      float gradient = gradients[i] * step.unscale + decay * weights[i];
+      bool decays = at + i < decayed;
+      float gradient = gradients[i] * step.unscale + (decays ? decay : 0) * weights[i];
       first[i] = step.momentum * first[i] + take1 * gradient;
       second[i] = keep2 * second[i] + take2 * gradient * gradient;
-      weights[i] = keep_weight * weights[i] - rate * first[i] / (sqrtf(second[i]) / root + eps);
+      float kept = (decays ? keep_weight : 1) * weights[i];
+      weights[i] = kept - rate * first[i] / (sqrtf(second[i]) / root + eps);
     }
     store_floats(w + at, weights);
     store_floats(m + at, first);

@@ -12,6 +12,7 @@ import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Philox;
+import convtrain.graph.UpdateSpec;
 import convtrain.plan.Plan;
 import convtrain.plan.PlanCompiler;
 import convtrain.plan.RunState;
@@ -68,11 +69,11 @@ public final class ConvtrainPeer implements Callable<Integer> {
     ModelGraph graph = ModelFile.read(model);
     Mnist mnist = Mnist.read(data);
     int threads = Runtime.getRuntime().availableProcessors();
-    OptimizerSpec optimizer = new OptimizerSpec.Sgd(lr, 0.9, 0.0, true, 0.0);
+    OptimizerSpec optimizer = new OptimizerSpec.Sgd(lr, 0.9, 0.0, true, 0.0, null);
     int total = warmup + steps * rounds + (profile ? steps : 0);
     try (Backend backend = new CpuBackend(threads);
-        RunState state = new RunState(backend, graph, batch, optimizer, total);
-        Training training = new Training(backend, graph, state, optimizer, mnist)) {
+        RunState state = new RunState(backend, graph, batch, UpdateSpec.of(optimizer), total);
+        Training training = new Training(backend, graph, state, mnist)) {
       state.initialize(seed);
       state.setSchedule(constant(total));
       training.round(warmup);
@@ -124,8 +125,7 @@ public final class ConvtrainPeer implements Callable<Integer> {
     private int next;
     private int epoch;
 
-    Training(
-        Backend backend, ModelGraph graph, RunState state, OptimizerSpec optimizer, Mnist mnist) {
+    Training(Backend backend, ModelGraph graph, RunState state, Mnist mnist) {
       this.mnist = mnist;
       this.state = state;
       feed = backend.feed(784, batch, DataPlacement.AUTO);
@@ -138,7 +138,7 @@ public final class ConvtrainPeer implements Callable<Integer> {
               graph,
               state,
               new PlanCompiler.Options(
-                  batch, LossSpec.crossEntropy(), optimizer, normalization, feed, seed));
+                  batch, LossSpec.crossEntropy(), true, normalization, feed, seed));
       order = new int[mnist.count()];
       next = order.length;
     }

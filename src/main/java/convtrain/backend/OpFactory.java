@@ -1,5 +1,6 @@
 package convtrain.backend;
 
+import convtrain.graph.EmaSpec;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.LossSpec;
 import convtrain.graph.Node;
@@ -7,6 +8,7 @@ import convtrain.graph.OptimizerSpec;
 import convtrain.graph.ParameterSpec;
 import convtrain.graph.Precision;
 import convtrain.graph.Shape;
+import convtrain.graph.UpdateSpec;
 import java.util.List;
 import java.util.Map;
 
@@ -88,19 +90,49 @@ public interface OpFactory extends LayerSpec.Visitor<Op, OpFactory.Context> {
   Op sum(List<DeviceBuffer> parts, DeviceBuffer total);
 
   /**
+   * Adds the gradients of a batch to those that wait for an update, and counts the batch in the
+   * clock (forward only).
+   *
+   * @param sum of the gradients' size; the first batch after an update begins it anew
+   */
+  Op accumulate(DeviceBuffer gradients, DeviceBuffer sum, DeviceBuffer clock);
+
+  /**
+   * What an update computes.
+   *
+   * @param optimizer the formula
+   * @param clipGradNorm bound of the gradients' norm, see {@link UpdateSpec}; null: none
+   * @param decayed how many floats weight decay applies to: those that stand first
+   */
+  record UpdateRule(OptimizerSpec optimizer, Double clipGradNorm, long decayed) {
+    /** The optimizer's formula alone, with weight decay for all. */
+    public static UpdateRule of(OptimizerSpec optimizer) {
+      return new UpdateRule(optimizer, null, Long.MAX_VALUE);
+    }
+  }
+
+  /**
    * One optimizer step over the flat buffers, then the clock advances (forward only).
    *
    * @param parameters trained values; floats
-   * @param gradients of the same size and order
+   * @param gradients of the same size and order; where the clock has batches pending, their sum
    * @param state {@link OptimizerSpec#stateSlots} times that size, slot after slot; starts at zero
-   * @param schedule two floats per step of the run: learning rate, momentum (or beta1)
+   * @param schedule two floats per update of the run: learning rate, momentum (or beta1)
    * @param clock the run's step state
    */
   Op update(
-      OptimizerSpec optimizer,
+      UpdateRule rule,
       DeviceBuffer parameters,
       DeviceBuffer gradients,
       DeviceBuffer state,
       DeviceBuffer schedule,
       DeviceBuffer clock);
+
+  /**
+   * The moving average of all tensors, after an update (forward only).
+   *
+   * @param values the flat buffer; floats
+   * @param averages of the same size and order
+   */
+  Op average(EmaSpec ema, DeviceBuffer values, DeviceBuffer averages, DeviceBuffer clock);
 }

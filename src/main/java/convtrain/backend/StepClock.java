@@ -4,25 +4,43 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
 /**
- * The run's step counter in device memory: a 64-bit integer at byte 0, 0 at the first step,
- * advanced by the update. Ops read it there, so that a captured step needs nothing from the host.
- * The bytes behind it are the backend's own (what scales gradients in half precision) and start at
- * zero.
+ * The run's progress in device memory, in 64-bit integers that are 0 at first: batches seen at byte
+ * 0, updates done at byte 8, and at byte 16 the batches whose gradients are in the sum that waits
+ * for an update (0 where none are accumulated). Ops read it there, so that a captured step needs
+ * nothing from the host: random numbers are drawn by batches, schedules and optimizers count
+ * updates. What accumulates gradients and what updates advance it.
+ *
+ * <p>The bytes from {@link #BACKEND} on are the backend's own (what scales gradients in half
+ * precision) and start at zero.
  */
 public final class StepClock {
   public static final int BYTES = 64;
-  private static final int COUNTER_BYTES = 8;
+  public static final int BATCHES = 0;
+  public static final int UPDATES = 8;
+  public static final int PENDING = 16;
+  public static final int BACKEND = 24;
 
   private StepClock() {}
 
+  /** Updates done. */
   public static long read(DeviceBuffer clock) {
-    ByteBuffer bytes = ByteBuffer.allocateDirect(COUNTER_BYTES).order(ByteOrder.nativeOrder());
-    clock.read(0, bytes);
-    return bytes.getLong(0);
+    return host(clock).getLong(UPDATES);
   }
 
+  /** Batches seen; as many as updates where gradients are not accumulated. */
+  public static long readBatches(DeviceBuffer clock) {
+    return host(clock).getLong(BATCHES);
+  }
+
+  private static ByteBuffer host(DeviceBuffer clock) {
+    ByteBuffer bytes = ByteBuffer.allocateDirect(BACKEND).order(ByteOrder.nativeOrder());
+    clock.read(0, bytes);
+    return bytes;
+  }
+
+  /** Sets batches and updates, of which none is pending. */
   public static void write(DeviceBuffer clock, long step) {
-    ByteBuffer bytes = ByteBuffer.allocateDirect(COUNTER_BYTES).order(ByteOrder.nativeOrder());
-    clock.write(0, bytes.putLong(0, step));
+    ByteBuffer bytes = ByteBuffer.allocateDirect(BACKEND).order(ByteOrder.nativeOrder());
+    clock.write(0, bytes.putLong(BATCHES, step).putLong(UPDATES, step));
   }
 }

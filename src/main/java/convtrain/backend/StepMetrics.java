@@ -10,7 +10,8 @@ import java.nio.ByteOrder;
  * @param correct samples whose largest output is their label (the first of equals counts); a long
  *     at byte 8
  * @param samples samples seen; a long at byte 16
- * @param firstBadStep the step whose loss was first NaN or infinite, or -1; a long at byte 24
+ * @param firstBadStep the batch of the run, from 0, whose loss was first NaN or infinite, or -1; a
+ *     long at byte 24
  */
 public record StepMetrics(double lossSum, long correct, long samples, long firstBadStep) {
   public static final int BYTES = 32;
@@ -43,8 +44,14 @@ public record StepMetrics(double lossSum, long correct, long samples, long first
   }
 
   public static void clear(DeviceBuffer metrics) {
+    new StepMetrics(0, 0, 0, -1).write(metrics);
+  }
+
+  /** Makes the sums in device memory these. */
+  public void write(DeviceBuffer metrics) {
     ByteBuffer bytes = ByteBuffer.allocateDirect(BYTES).order(ByteOrder.nativeOrder());
-    metrics.write(0, bytes.putLong(FIRST_BAD_STEP, -1));
+    bytes.putDouble(LOSS_SUM, lossSum).putLong(CORRECT, correct).putLong(SAMPLES, samples);
+    metrics.write(0, bytes.putLong(FIRST_BAD_STEP, firstBadStep));
   }
 
   /** Mean loss per sample. */

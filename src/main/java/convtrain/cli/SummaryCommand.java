@@ -76,12 +76,12 @@ final class SummaryCommand implements Callable<Integer> {
     }
     try (Backend backend = Backends.cpu();
         Feed feed = backend.feed(graph.input().elements(), samples, DataPlacement.STREAM);
-        RunState state = new RunState(backend, graph, samples, run.train().optimizer(), 1)) {
+        RunState state = new RunState(backend, graph, samples, run.train().update(), 1)) {
       PlanCompiler.Options options =
           new PlanCompiler.Options(
               samples,
               run.train().loss(),
-              run.train().optimizer(),
+              true,
               Trainer.normalization(run, graph),
               feed,
               run.seed());

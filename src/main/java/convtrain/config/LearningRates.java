@@ -5,12 +5,13 @@ import convtrain.graph.OptimizerSpec;
 import java.util.Objects;
 
 /**
- * The learning rate and momentum of each step of one run, steps counted from 0.
+ * The learning rate and momentum of each step of one run, steps counted from 0. A step is an
+ * update: a batch, or where gradients are accumulated, several.
  *
  * @param schedule their course
  * @param optimizer gives the base learning rate and the momentum that holds where none is scheduled
  * @param epochs of the run
- * @param stepsPerEpoch batches in one epoch
+ * @param stepsPerEpoch updates in one epoch
  */
 public record LearningRates(
     ScheduleSpec schedule, OptimizerSpec optimizer, int epochs, int stepsPerEpoch) {

@@ -17,6 +17,12 @@ public sealed interface OptimizerSpec {
   /** The learning rate that a schedule scales. */
   Double lr();
 
+  /**
+   * Whether weight decay applies to tensors of one dimension too (biases, batch norm's weight and
+   * bias), as PyTorch's optimizers do by default; or only to those of more.
+   */
+  Boolean decayBiasAndNorm();
+
   /** State values kept per parameter (momentum, first and second moments). */
   int stateSlots();
 
@@ -34,7 +40,13 @@ public sealed interface OptimizerSpec {
    * </pre>
    */
   @JsonTypeName("sgd")
-  record Sgd(Double lr, Double momentum, Double dampening, Boolean nesterov, Double weightDecay)
+  record Sgd(
+      Double lr,
+      Double momentum,
+      Double dampening,
+      Boolean nesterov,
+      Double weightDecay,
+      Boolean decayBiasAndNorm)
       implements OptimizerSpec {
     public Sgd {
       lr = rate(Check.or(lr, 1e-3));
@@ -42,6 +54,7 @@ public sealed interface OptimizerSpec {
       dampening = Check.finite(Check.or(dampening, 0.0), "dampening");
       nesterov = Check.or(nesterov, false);
       weightDecay = nonNegative(Check.or(weightDecay, 0.0), "weight_decay");
+      decayBiasAndNorm = Check.or(decayBiasAndNorm, true);
       if (nesterov && (momentum == 0 || dampening != 0)) {
         throw new IllegalArgumentException(
             "nesterov=true needs momentum above 0 and dampening=0, found momentum=%s, dampening=%s"
@@ -70,13 +83,15 @@ public sealed interface OptimizerSpec {
    * </pre>
    */
   @JsonTypeName("adam")
-  record Adam(Double lr, List<Double> betas, Double eps, Double weightDecay)
+  record Adam(
+      Double lr, List<Double> betas, Double eps, Double weightDecay, Boolean decayBiasAndNorm)
       implements OptimizerSpec {
     public Adam {
       lr = rate(Check.or(lr, 1e-3));
       betas = checkedBetas(betas);
       eps = Check.positive(Check.or(eps, 1e-8), "eps");
       weightDecay = nonNegative(Check.or(weightDecay, 0.0), "weight_decay");
+      decayBiasAndNorm = Check.or(decayBiasAndNorm, true);
     }
 
     @Override
@@ -95,13 +110,15 @@ public sealed interface OptimizerSpec {
    * the bare gradient.
    */
   @JsonTypeName("adamw")
-  record AdamW(Double lr, List<Double> betas, Double eps, Double weightDecay)
+  record AdamW(
+      Double lr, List<Double> betas, Double eps, Double weightDecay, Boolean decayBiasAndNorm)
       implements OptimizerSpec {
     public AdamW {
       lr = rate(Check.or(lr, 1e-3));
       betas = checkedBetas(betas);
       eps = Check.positive(Check.or(eps, 1e-8), "eps");
       weightDecay = nonNegative(Check.or(weightDecay, 1e-2), "weight_decay");
+      decayBiasAndNorm = Check.or(decayBiasAndNorm, true);
     }
 
     @Override

@@ -23,6 +23,7 @@ public final class Plan implements AutoCloseable {
     FORWARD,
     LOSS,
     BACKWARD,
+    ACCUMULATE,
     UPDATE
   }
 
@@ -57,6 +58,10 @@ public final class Plan implements AutoCloseable {
   private final Precision precision;
   private final int batchSize;
   private final Backend.Replay replay;
+
+  /** Null unless gradients are accumulated. */
+  private final Backend.Replay accumulation;
+
   private boolean closed;
 
   Plan(
@@ -76,19 +81,51 @@ public final class Plan implements AutoCloseable {
     this.batchSize = batchSize;
     int bytes = Math.toIntExact(logits.bytes());
     hostLogits = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
-    replay = owned.add(backend.capture(this::enqueue));
+    replay = owned.add(backend.capture(() -> enqueue(this.steps.size())));
+    accumulation =
+        has(Phase.ACCUMULATE)
+            ? owned.add(backend.capture(() -> enqueue(firstOf(Phase.UPDATE))))
+            : null;
   }
 
-  /** Runs one step on the batch that the feed made ready. */
-  public void step() {
-    if (closed) {
-      throw new IllegalStateException("this plan was closed");
+  private boolean has(Phase phase) {
+    return firstOf(phase) < steps.size();
+  }
+
+  private int firstOf(Phase phase) {
+    int first = 0;
+    while (first < steps.size() && steps.get(first).phase() != phase) {
+      first++;
     }
+    return first;
+  }
+
+  /**
+   * Runs one step on the batch that the feed made ready; in training an update ends it, of the
+   * gradients accumulated so far and the batch's.
+   */
+  public void step() {
+    checkOpen();
     replay.run();
   }
 
-  private void enqueue() {
-    for (int i = 0; i < steps.size(); i++) {
+  /** Runs one step without the update: the batch's gradients wait for it. */
+  public void accumulate() {
+    checkOpen();
+    if (accumulation == null) {
+      throw new IllegalStateException("this plan was not made to accumulate gradients");
+    }
+    accumulation.run();
+  }
+
+  private void checkOpen() {
+    if (closed) {
+      throw new IllegalStateException("this plan was closed");
+    }
+  }
+
+  private void enqueue(int count) {
+    for (int i = 0; i < count; i++) {
       run(steps.get(i));
     }
   }

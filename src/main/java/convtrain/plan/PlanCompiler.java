@@ -9,10 +9,10 @@ import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.Owned;
+import convtrain.graph.EmaSpec;
 import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
-import convtrain.graph.OptimizerSpec;
 import convtrain.graph.ParameterSpec;
 import convtrain.plan.ArenaPlanner.Storage;
 import convtrain.plan.Plan.Phase;
@@ -34,7 +34,7 @@ public final class PlanCompiler {
    *
    * @param batchSize samples per step
    * @param loss what is minimised, or scored by
-   * @param optimizer the update formula of a training plan; null makes an evaluation plan
+   * @param training whether it trains, or scores
    * @param normalization bytes to input
    * @param feed where batches come from
    * @param seed the run's seed, for dropout
@@ -42,14 +42,10 @@ public final class PlanCompiler {
   public record Options(
       int batchSize,
       LossSpec loss,
-      OptimizerSpec optimizer,
+      boolean training,
       Normalization normalization,
       Feed feed,
-      long seed) {
-    boolean training() {
-      return optimizer != null;
-    }
-  }
+      long seed) {}
 
   private final Backend backend;
   private final ModelGraph graph;
@@ -178,19 +174,33 @@ public final class PlanCompiler {
             state.clock()));
     if (options.training()) {
       addBackward(steps);
-      add(
-          steps,
-          "update",
-          Phase.UPDATE,
-          factory.update(
-              options.optimizer(),
-              state.trained(),
-              state.gradients(),
-              state.optimizerState(),
-              state.schedule(),
-              state.clock()));
+      addUpdate(steps);
     }
     return new Plan(backend, steps, owned, arena, z, factory.precision(), options.batchSize());
+  }
+
+  private void addUpdate(List<Step> steps) {
+    DeviceBuffer clock = state.clock();
+    DeviceBuffer gradients = state.gradients();
+    if (state.update().accumulates()) {
+      Op sum = factory.accumulate(gradients, state.gradientSum(), clock);
+      add(steps, "gradient sum over batches", Phase.ACCUMULATE, sum);
+      gradients = state.gradientSum();
+    }
+    Op update =
+        factory.update(
+            state.updateRule(),
+            state.trained(),
+            gradients,
+            state.optimizerState(),
+            state.schedule(),
+            clock);
+    add(steps, "update", Phase.UPDATE, update);
+    EmaSpec ema = state.update().ema();
+    if (ema != null) {
+      Op average = factory.average(ema, state.parameters(), state.averages(), clock);
+      add(steps, "moving average", Phase.UPDATE, average);
+    }
   }
 
   private void addBackward(List<Step> steps) {
@@ -232,7 +242,7 @@ public final class PlanCompiler {
             tensor(placement.value(y), y),
             dx,
             group.needsGradient() ? tensor(placement.gradient(y), y) : null,
-            state.parametersOf(head),
+            options.training() ? state.parametersOf(head) : state.scoredOf(head),
             options.training() ? state.gradientsOf(head) : Map.of(),
             saved == null ? null : at(saved),
             scratch);
@@ -274,7 +284,7 @@ public final class PlanCompiler {
           new Options(
               n,
               options.loss(),
-              options.optimizer(),
+              options.training(),
               options.normalization(),
               options.feed(),
               options.seed());

@@ -9,10 +9,8 @@ import convtrain.backend.Readback;
 import convtrain.backend.StepClock;
 import convtrain.backend.StepMetrics;
 import convtrain.graph.ModelGraph;
-import convtrain.graph.Names;
 import convtrain.graph.Node;
-import convtrain.graph.OptimizerSpec;
-import convtrain.graph.ParameterSpec;
+import convtrain.graph.UpdateSpec;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
@@ -21,35 +19,29 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What a run keeps on the device from step to step: parameters, gradients and optimizer state (each
- * one flat buffer), the step clock, the schedule's table, and the metrics.
- *
- * <p>Trained tensors stand first in the flat buffer, running statistics behind them; each starts on
- * a 64-byte boundary, and what lies between stays zero.
+ * What a run keeps on the device from step to step: parameters, their moving averages, gradients
+ * and optimizer state (each one flat buffer, see {@link FlatLayout}), the step clock, the
+ * schedule's table, and the metrics.
  */
 public final class RunState implements AutoCloseable {
-  private static final long ALIGNMENT = 64;
+  private static final long SMALLEST_BYTES = 64;
 
-  /**
-   * One tensor of the network, by its name in files.
-   *
-   * @param node the layer that owns it
-   * @param spec its dimensions
-   * @param layout how it is stored
-   * @param offset bytes from the start of the flat buffer
-   */
-  private record Tensor(Node node, ParameterSpec spec, ParameterLayout layout, long offset) {}
+  /** One tensor of the state: where it lies in which buffer. */
+  private record Kept(FlatLayout.Place place, DeviceBuffer flat) {}
 
-  private final Map<String, Tensor> tensors = new LinkedHashMap<>();
-  private final List<DeviceBuffer> allocations = new ArrayList<>();
   private final Owned owned = new Owned();
-  private final long trainedBytes;
+  private final List<DeviceBuffer> allocations = new ArrayList<>();
+  private final FlatLayout layout;
+  private final UpdateSpec update;
   private final DeviceBuffer parameters;
+  private final DeviceBuffer averages;
   private final DeviceBuffer gradients;
+  private final DeviceBuffer gradientSum;
   private final DeviceBuffer optimizerState;
   private final DeviceBuffer schedule;
   private final DeviceBuffer clock;
   private final DeviceBuffer metrics;
+  private final Map<String, Kept> kept = new LinkedHashMap<>();
   private final ByteBuffer hostMetrics =
       ByteBuffer.allocateDirect(StepMetrics.BYTES).order(ByteOrder.nativeOrder());
 
@@ -57,28 +49,27 @@ public final class RunState implements AutoCloseable {
    * Allocates everything; parameters are zero until {@link #initialize} or {@link #load}.
    *
    * @param batchSize the main plan's batch size, for which tensor layouts are chosen
-   * @param optimizer the update formula, or null if nothing is trained
-   * @param scheduleSteps steps of the whole run
+   * @param update how gradients become weights, or null if nothing is trained
+   * @param scheduleSteps updates of the whole run
    */
   public RunState(
-      Backend backend,
-      ModelGraph graph,
-      int batchSize,
-      OptimizerSpec optimizer,
-      long scheduleSteps) {
+      Backend backend, ModelGraph graph, int batchSize, UpdateSpec update, long scheduleSteps) {
+    this.update = update;
+    layout = owned.add(new FlatLayout(graph, backend.ops(batchSize, true)));
     try {
-      OpFactory ops = backend.ops(batchSize, true);
-      long trained = lay(graph, ops, true, 0);
-      trainedBytes = trained;
-      long all = lay(graph, ops, false, trained);
-      parameters = allocate(backend, all);
-      gradients = optimizer == null ? null : allocate(backend, trained);
-      int slots = optimizer == null ? 0 : optimizer.stateSlots();
+      long trained = layout.trainedBytes();
+      boolean accumulates = update != null && update.accumulates();
+      int slots = update == null ? 0 : update.optimizer().stateSlots();
+      parameters = allocate(backend, layout.bytes());
+      averages = update == null || update.ema() == null ? null : allocate(backend, layout.bytes());
+      gradients = update == null ? null : allocate(backend, trained);
+      gradientSum = accumulates ? allocate(backend, trained) : null;
       optimizerState = slots == 0 ? null : allocate(backend, Math.multiplyExact(trained, slots));
       schedule = allocate(backend, Math.multiplyExact(scheduleSteps, 2L * Float.BYTES));
       clock = allocate(backend, StepClock.BYTES);
       metrics = allocate(backend, StepMetrics.BYTES);
       StepMetrics.clear(metrics);
+      listKept(slots);
     } catch (RuntimeException | Error e) {
       Owned.closeAfter(e, this);
       throw e;
@@ -86,95 +77,155 @@ public final class RunState implements AutoCloseable {
   }
 
   private DeviceBuffer allocate(Backend backend, long bytes) {
-    DeviceBuffer buffer = owned.add(backend.allocate(Math.max(bytes, ALIGNMENT)));
+    DeviceBuffer buffer = owned.add(backend.allocate(Math.max(bytes, SMALLEST_BYTES)));
     allocations.add(buffer);
     return buffer;
   }
 
-  private long lay(ModelGraph graph, OpFactory ops, boolean trainable, long start) {
-    long offset = start;
-    for (Node node : graph.nodes()) {
-      for (ParameterSpec spec : node.parameters()) {
-        if (spec.trainable() == trainable) {
-          ParameterLayout layout = ops.parameterLayout(node, spec);
-          tensors.put(node.tensorName(spec), new Tensor(node, spec, layout, offset));
-          offset += (layout.bytes() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-        }
+  private void listKept(int slots) {
+    keep("", parameters, false);
+    if (averages != null) {
+      keep("ema.", averages, false);
+    }
+    for (int slot = 0; slot < slots; slot++) {
+      long bytes = layout.trainedBytes();
+      keep("optimizer." + slot + ".", optimizerState.slice(slot * bytes, bytes), true);
+    }
+    if (gradientSum != null) {
+      keep("gradient_sum.", gradientSum, true);
+    }
+  }
+
+  private void keep(String prefix, DeviceBuffer flat, boolean trainedOnly) {
+    for (FlatLayout.Place place : layout.places()) {
+      if (place.spec().trainable() || !trainedOnly) {
+        kept.put(prefix + place.name(), new Kept(place, flat));
       }
     }
-    return offset;
   }
 
   /** Draws every tensor's initial values; the same for a seed on every machine and backend. */
   public void initialize(long seed) {
     int ordinal = 0;
-    for (Tensor tensor : tensors.values()) {
-      int elements = tensor.spec.elements();
-      write(tensor, tensor.spec.start().draw(elements, seed, ordinal++));
+    for (FlatLayout.Place place : layout.places()) {
+      int elements = place.spec().elements();
+      write(place, place.spec().start().draw(elements, seed, ordinal++));
     }
   }
 
-  /** Names and dimensions of all tensors, trained ones first. */
+  /** Names and dimensions of the network's tensors, trained ones first. */
   public Map<String, List<Integer>> tensors() {
     Map<String, List<Integer>> dims = new LinkedHashMap<>();
-    tensors.forEach((name, tensor) -> dims.put(name, tensor.spec.dims()));
+    layout.places().forEach(place -> dims.put(place.name(), place.spec().dims()));
     return dims;
   }
 
-  /** A tensor's values in PyTorch's order. */
+  /** A tensor's values as they are trained, in PyTorch's order. */
   public float[] fetch(String name) {
-    Tensor tensor = find(name);
-    float[] values = new float[tensor.spec.elements()];
-    tensor.layout.read(place(tensor, parameters), values);
-    return values;
+    return layout.find(name).fetch(parameters);
   }
 
-  /** A trained tensor's gradient of the last step, in PyTorch's order. */
+  /** A tensor's values as they are scored and saved: its moving average if one is kept. */
+  public float[] fetchScored(String name) {
+    return layout.find(name).fetch(scored());
+  }
+
+  /** A trained tensor's gradient of the last batch, in PyTorch's order. */
   public float[] fetchGradient(String name) {
-    Tensor tensor = find(name);
-    float[] values = new float[tensor.spec.elements()];
-    tensor.layout.read(place(tensor, gradients), values);
-    return values;
+    return layout.find(name).fetch(gradients);
   }
 
   /**
-   * Sets a tensor.
+   * Sets a tensor; its moving average starts from there.
    *
    * @param values in PyTorch's order
    * @throws IllegalArgumentException naming the tensor if it is unknown or of another size
    */
   public void load(String name, List<Integer> dims, float[] values) {
-    Tensor tensor = find(name);
-    if (!tensor.spec.dims().equals(dims)) {
-      throw new IllegalArgumentException(
-          "%s: found %s, expected %s".formatted(name, dims, tensor.spec.dims()));
+    FlatLayout.Place place = layout.find(name);
+    checkDims(name, place, dims);
+    write(place, values);
+  }
+
+  private void write(FlatLayout.Place place, float[] values) {
+    place.write(values, parameters);
+    if (averages != null) {
+      place.write(values, averages);
     }
-    write(tensor, values);
   }
 
-  private void write(Tensor tensor, float[] values) {
-    tensor.layout.write(values, place(tensor, parameters));
-  }
-
-  private Tensor find(String name) {
-    Tensor tensor = tensors.get(name);
-    if (tensor == null) {
-      List<String> near = Names.nearestFirst(name, tensors.keySet());
+  private static void checkDims(String name, FlatLayout.Place place, List<Integer> dims) {
+    if (!place.spec().dims().equals(dims)) {
       throw new IllegalArgumentException(
-          "%s: this network has no such tensor; nearest: %s"
-              .formatted(name, String.join(", ", near.subList(0, Math.min(3, near.size())))));
+          "%s: found %s, expected %s".formatted(name, dims, place.spec().dims()));
+    }
+  }
+
+  /**
+   * Names and dimensions of all that a run must have back to continue as if it had not been cut
+   * off, beside the clock: each of the network's tensors {@code conv1.weight}, its moving average
+   * {@code ema.conv1.weight}, the optimizer's values {@code optimizer.0.conv1.weight} (momentum, or
+   * Adam's first moment) and {@code optimizer.1.conv1.weight}, and, where gradients are
+   * accumulated, those that wait for an update {@code gradient_sum.conv1.weight}.
+   */
+  public Map<String, List<Integer>> stateTensors() {
+    Map<String, List<Integer>> dims = new LinkedHashMap<>();
+    kept.forEach((name, tensor) -> dims.put(name, tensor.place.spec().dims()));
+    return dims;
+  }
+
+  /** The values of one of {@link #stateTensors}, in PyTorch's order. */
+  public float[] fetchState(String name) {
+    Kept tensor = findKept(name);
+    return tensor.place.fetch(tensor.flat);
+  }
+
+  /**
+   * Sets one of {@link #stateTensors} and no other.
+   *
+   * @param values in PyTorch's order
+   * @throws IllegalArgumentException naming the tensor if it is unknown or of another size
+   */
+  public void loadState(String name, List<Integer> dims, float[] values) {
+    Kept tensor = findKept(name);
+    checkDims(name, tensor.place, dims);
+    tensor.place.write(values, tensor.flat);
+  }
+
+  private Kept findKept(String name) {
+    Kept tensor = kept.get(name);
+    if (tensor == null) {
+      throw new IllegalArgumentException(FlatLayout.unknown(name, kept.keySet()));
     }
     return tensor;
   }
 
-  private static DeviceBuffer place(Tensor tensor, DeviceBuffer flat) {
-    return flat.slice(tensor.offset, tensor.layout.bytes());
+  /**
+   * The clock's {@link StepClock#BYTES}, the backend's own part (the state of the loss scale)
+   * included; to be given back to the same backend.
+   */
+  public byte[] fetchClock() {
+    ByteBuffer bytes = ByteBuffer.allocateDirect(StepClock.BYTES).order(ByteOrder.nativeOrder());
+    clock.read(0, bytes);
+    byte[] copy = new byte[StepClock.BYTES];
+    bytes.get(copy);
+    return copy;
+  }
+
+  /** Sets the clock to what {@link #fetchClock} gave. */
+  public void loadClock(byte[] bytes) {
+    if (bytes.length != StepClock.BYTES) {
+      throw new IllegalArgumentException(
+          "a clock of %d bytes; expected %d".formatted(bytes.length, StepClock.BYTES));
+    }
+    ByteBuffer copy = ByteBuffer.allocateDirect(bytes.length).order(ByteOrder.nativeOrder());
+    clock.write(0, copy.put(bytes).flip());
   }
 
   /**
    * Writes the schedule's table.
    *
-   * @param rates two floats per step: learning rate, momentum (or beta1)
+   * @param rates two floats per update: learning rate, momentum (or beta1)
    */
   public void setSchedule(float[] rates) {
     ByteBuffer bytes =
@@ -183,14 +234,24 @@ public final class RunState implements AutoCloseable {
     schedule.write(0, bytes);
   }
 
-  /** Steps done so far. */
+  /** Updates done so far. */
   public long step() {
     return StepClock.read(clock);
+  }
+
+  /** Batches seen so far; more than {@link #step} where gradients are accumulated. */
+  public long batches() {
+    return StepClock.readBatches(clock);
   }
 
   /** What the loss op has added up since {@link #clearMetrics}. */
   public StepMetrics metrics() {
     return StepMetrics.read(metrics, hostMetrics);
+  }
+
+  /** Continues from sums that {@link #metrics} gave. */
+  public void loadMetrics(StepMetrics sums) {
+    sums.write(metrics);
   }
 
   /** What reads the metrics while steps run; to be closed before this. */
@@ -208,37 +269,57 @@ public final class RunState implements AutoCloseable {
   }
 
   Map<String, ParameterLayout> layoutsOf(Node node) {
-    Map<String, ParameterLayout> layouts = new LinkedHashMap<>();
-    for (ParameterSpec spec : node.parameters()) {
-      layouts.put(spec.name(), find(node.tensorName(spec)).layout);
-    }
-    return layouts;
+    return layout.layoutsOf(node);
   }
 
+  /** A layer's tensors as they are trained. */
   Map<String, DeviceBuffer> parametersOf(Node node) {
-    return slices(node, parameters, false);
+    return layout.slices(node, parameters, false);
+  }
+
+  /** A layer's tensors as they are scored. */
+  Map<String, DeviceBuffer> scoredOf(Node node) {
+    return layout.slices(node, scored(), false);
   }
 
   Map<String, DeviceBuffer> gradientsOf(Node node) {
-    return slices(node, gradients, true);
+    return layout.slices(node, gradients, true);
   }
 
-  private Map<String, DeviceBuffer> slices(Node node, DeviceBuffer flat, boolean trainedOnly) {
-    Map<String, DeviceBuffer> slices = new LinkedHashMap<>();
-    for (ParameterSpec spec : node.parameters()) {
-      if (spec.trainable() || !trainedOnly) {
-        slices.put(spec.name(), place(find(node.tensorName(spec)), flat));
-      }
-    }
-    return slices;
+  private DeviceBuffer scored() {
+    return averages == null ? parameters : averages;
+  }
+
+  /** What the update computes; without {@code decay_bias_and_norm} decay ends with the weights. */
+  OpFactory.UpdateRule updateRule() {
+    boolean sparesVectors = !update.optimizer().decayBiasAndNorm();
+    long decayedBytes = sparesVectors ? layout.weightBytes() : layout.trainedBytes();
+    return new OpFactory.UpdateRule(
+        update.optimizer(), update.clipGradNorm(), decayedBytes / Float.BYTES);
+  }
+
+  UpdateSpec update() {
+    return update;
+  }
+
+  DeviceBuffer parameters() {
+    return parameters.slice(0, layout.bytes());
+  }
+
+  DeviceBuffer averages() {
+    return averages.slice(0, layout.bytes());
   }
 
   DeviceBuffer trained() {
-    return parameters.slice(0, trainedBytes);
+    return parameters.slice(0, layout.trainedBytes());
   }
 
   DeviceBuffer gradients() {
-    return gradients.slice(0, trainedBytes);
+    return gradients.slice(0, layout.trainedBytes());
+  }
+
+  DeviceBuffer gradientSum() {
+    return gradientSum.slice(0, layout.trainedBytes());
   }
 
   DeviceBuffer optimizerState() {
@@ -260,6 +341,5 @@ public final class RunState implements AutoCloseable {
   @Override
   public void close() {
     owned.close();
-    tensors.values().forEach(tensor -> tensor.layout.close());
   }
 }

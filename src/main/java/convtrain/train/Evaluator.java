@@ -30,7 +30,7 @@ public final class Evaluator implements AutoCloseable {
   private final float[] logits;
 
   /**
-   * @param state the network's parameters
+   * @param state the network's parameters; where it keeps moving averages, those are scored
    * @param loss what was trained with; see {@link LossSpec#forScoring}
    * @param normalization as in training
    */
@@ -51,7 +51,7 @@ public final class Evaluator implements AutoCloseable {
             graph,
             state,
             loss.forScoring(),
-            null,
+            false,
             normalization,
             batchSize,
             DataPlacement.AUTO,

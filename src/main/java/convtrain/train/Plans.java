@@ -6,7 +6,6 @@ import convtrain.backend.OpFactory.Normalization;
 import convtrain.graph.DataPlacement;
 import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
-import convtrain.graph.OptimizerSpec;
 import convtrain.plan.Plan;
 import convtrain.plan.PlanCompiler;
 import convtrain.plan.RunState;
@@ -22,7 +21,7 @@ final class Plans implements AutoCloseable {
   private final ModelGraph graph;
   private final RunState state;
   private final LossSpec loss;
-  private final OptimizerSpec optimizer;
+  private final boolean training;
   private final Normalization normalization;
   private final Feed feed;
   private final long seed;
@@ -30,7 +29,7 @@ final class Plans implements AutoCloseable {
 
   /**
    * @param loss what is minimised, or scored by
-   * @param optimizer the update formula of training plans; null makes evaluation plans
+   * @param training whether the plans train, or score
    * @param batchSize of the largest batch
    * @param placement where the samples are kept
    */
@@ -39,7 +38,7 @@ final class Plans implements AutoCloseable {
       ModelGraph graph,
       RunState state,
       LossSpec loss,
-      OptimizerSpec optimizer,
+      boolean training,
       Normalization normalization,
       int batchSize,
       DataPlacement placement,
@@ -48,7 +47,7 @@ final class Plans implements AutoCloseable {
     this.graph = graph;
     this.state = state;
     this.loss = loss;
-    this.optimizer = optimizer;
+    this.training = training;
     this.normalization = normalization;
     this.seed = seed;
     feed = backend.feed(graph.input().elements(), batchSize, placement);
@@ -64,7 +63,7 @@ final class Plans implements AutoCloseable {
     Plan plan = bySize.get(samples);
     if (plan == null) {
       PlanCompiler.Options options =
-          new PlanCompiler.Options(samples, loss, optimizer, normalization, feed, seed);
+          new PlanCompiler.Options(samples, loss, training, normalization, feed, seed);
       plan = PlanCompiler.compile(backend, graph, state, options);
       bySize.put(samples, plan);
     }

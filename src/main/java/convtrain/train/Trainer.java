@@ -11,6 +11,7 @@ import convtrain.config.RunConfig;
 import convtrain.data.Dataset;
 import convtrain.data.Sampler;
 import convtrain.graph.ModelGraph;
+import convtrain.plan.Plan;
 import convtrain.plan.RunState;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -46,6 +47,7 @@ public final class Trainer implements AutoCloseable {
   private final DatasetSamples samples;
   private final LearningRates rates;
   private final int batchSize;
+  private final int accumulateSteps;
   private final Owned owned = new Owned();
   private final RunState state;
   private final Readback progress;
@@ -67,13 +69,14 @@ public final class Trainer implements AutoCloseable {
     sampler =
         new Sampler(
             data.train(), batchSize, run.data().shuffle(), run.data().dropLast(), run.seed());
-    rates = run.train().learningRates(sampler.stepsPerEpoch());
+    accumulateSteps = run.train().accumulateSteps();
+    int updatesPerEpoch = (sampler.stepsPerEpoch() + accumulateSteps - 1) / accumulateSteps;
+    rates = run.train().learningRates(updatesPerEpoch);
     float[] schedule = table(rates);
     Normalization normalization = normalization(run, graph);
     try {
       state =
-          owned.add(
-              new RunState(backend, graph, batchSize, run.train().optimizer(), rates.steps()));
+          owned.add(new RunState(backend, graph, batchSize, run.train().update(), rates.steps()));
       progress = owned.add(state.metricsReadback(backend));
       state.setSchedule(schedule);
       state.initialize(run.seed());
@@ -84,7 +87,7 @@ public final class Trainer implements AutoCloseable {
                   graph,
                   state,
                   run.train().loss(),
-                  run.train().optimizer(),
+                  true,
                   normalization,
                   batchSize,
                   run.data().placement(),
@@ -176,8 +179,8 @@ public final class Trainer implements AutoCloseable {
         checkedEnd(epoch);
         return false;
       }
-      plans.of(n).step();
       stepInProgress++;
+      step(plans.of(n));
       long now = System.nanoTime();
       if (now - shown >= PROGRESS_NANOS) {
         shown = now;
@@ -191,6 +194,15 @@ public final class Trainer implements AutoCloseable {
     lastEpoch = score(epoch, metrics, trainSeconds);
     listener.epoch(lastEpoch);
     return true;
+  }
+
+  /** An update follows every so many batches, and the epoch's last one. */
+  private void step(Plan plan) {
+    if (stepInProgress % accumulateSteps == 0 || stepInProgress == sampler.stepsPerEpoch()) {
+      plan.step();
+    } else {
+      plan.accumulate();
+    }
   }
 
   private void showProgress(int epoch) {

@@ -14,13 +14,14 @@ import java.util.TreeMap;
 public final class Weights {
   private Weights() {}
 
-  /** All tensors of a run as they stand. */
+  /** All tensors of a run as they are scored: moving averages where it keeps them. */
   public static SafeTensors save(RunState state, Map<String, String> metadata) {
     TreeMap<String, SafeTensors.Tensor> tensors = new TreeMap<>();
     state
         .tensors()
         .forEach(
-            (name, dims) -> tensors.put(name, new SafeTensors.Tensor(dims, state.fetch(name))));
+            (name, dims) ->
+                tensors.put(name, new SafeTensors.Tensor(dims, state.fetchScored(name))));
     return new SafeTensors(metadata, tensors);
   }
 

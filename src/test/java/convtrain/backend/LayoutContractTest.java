@@ -72,7 +72,7 @@ class LayoutContractTest extends BackendContract {
         for (int step = 0; step < 3; step++) {
           harness.forward(RandomGraphs.normals(n * graph.input().elements(), random));
           harness.backward(RandomGraphs.normals(n * graph.output().out().elements(), random));
-          harness.update(new OptimizerSpec.Adam(0.01, null, null, 0.1), step);
+          harness.update(new OptimizerSpec.Adam(0.01, null, null, 0.1, null), step);
         }
         Node node = graph.nodes().get(0);
         for (ParameterSpec spec : node.parameters()) {

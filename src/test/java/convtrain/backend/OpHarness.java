@@ -296,7 +296,9 @@ final class OpHarness implements AutoCloseable {
         (name, gradient) -> {
           DeviceBuffer w = parameters.get(name);
           DeviceBuffer state = allocate(w.bytes() * optimizer.stateSlots());
-          Op op = factory.update(optimizer, w, gradient, state, schedule, clock);
+          Op op =
+              factory.update(
+                  OpFactory.UpdateRule.of(optimizer), w, gradient, state, schedule, clock);
           closers.add(op::close);
           op.forward();
           backend.synchronize();

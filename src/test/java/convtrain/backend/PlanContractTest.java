@@ -31,7 +31,8 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 class PlanContractTest extends BackendContract {
   private static final int GRAPHS = 8;
-  private static final OptimizerSpec STILL = new OptimizerSpec.Sgd(0.0, null, null, null, null);
+  private static final OptimizerSpec STILL =
+      new OptimizerSpec.Sgd(0.0, null, null, null, null, null);
   private static final long SEED = 11;
 
   private static final Tolerance TOLERANCE = Tolerance.of(Tolerance.RANDOM_NETWORK);

@@ -4,7 +4,9 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.OpFactory.UpdateRule;
 import convtrain.graph.DataPlacement;
+import convtrain.graph.EmaSpec;
 import convtrain.graph.LossSpec;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Shape;
@@ -161,7 +163,7 @@ class StepOpContractTest extends BackendContract {
             backend()
                 .ops(1, true)
                 .update(
-                    optimizer,
+                    UpdateRule.of(optimizer),
                     w,
                     g,
                     state(optimizer, padded),
@@ -194,10 +196,10 @@ class StepOpContractTest extends BackendContract {
 
   static List<OptimizerSpec> large() {
     return List.of(
-        new OptimizerSpec.Sgd(0.1, null, null, null, 0.01),
-        new OptimizerSpec.Sgd(0.1, 0.9, null, true, 0.01),
-        new OptimizerSpec.Adam(0.01, null, null, 0.01),
-        new OptimizerSpec.AdamW(0.01, null, null, null));
+        new OptimizerSpec.Sgd(0.1, null, null, null, 0.01, null),
+        new OptimizerSpec.Sgd(0.1, 0.9, null, true, 0.01, null),
+        new OptimizerSpec.Adam(0.01, null, null, 0.01, null),
+        new OptimizerSpec.AdamW(0.01, null, null, null, null));
   }
 
   @ParameterizedTest
@@ -215,7 +217,13 @@ class StepOpContractTest extends BackendContract {
         own(
             backend()
                 .ops(1, true)
-                .update(optimizer, w, g, state(optimizer, elements), schedule, clock(0)));
+                .update(
+                    UpdateRule.of(optimizer),
+                    w,
+                    g,
+                    state(optimizer, elements),
+                    schedule,
+                    clock(0)));
     double[] expected = DeviceFloats.doubles(w0);
     ReferenceOptimizer reference = new ReferenceOptimizer(optimizer, elements);
     for (int step = 0; step < 3; step++) {
@@ -228,6 +236,140 @@ class StepOpContractTest extends BackendContract {
     backend().synchronize();
     double[] found = DeviceFloats.doubles(DeviceFloats.read(w));
     Tolerance.of(Tolerance.UPDATE).check("w3", found, expected);
+  }
+
+  @ParameterizedTest
+  @MethodSource("large")
+  void normOfAllGradientsTogetherIsBounded(OptimizerSpec optimizer) {
+    int elements = 100_003;
+    Random random = new Random(4);
+    float[] gradient = normals(elements, random);
+    double norm = Math.sqrt(squares(gradient));
+    // Two thirds of the norm; then a bound that is not reached.
+    for (double bound : new double[] {norm / 1.5, norm * 1.01}) {
+      float[] w0 = normals(elements, random);
+      DeviceBuffer w = floats(w0);
+      float lr = optimizer.lr().floatValue();
+      float momentum = (float) optimizer.momentumLike();
+      DeviceBuffer schedule = floats(new float[] {lr, momentum});
+      UpdateRule rule = new UpdateRule(optimizer, bound, elements);
+      OpFactory ops = backend().ops(1, true);
+      DeviceBuffer g = floats(gradient);
+      own(ops.update(rule, w, g, state(optimizer, elements), schedule, clock(0))).forward();
+      double factor = Math.min(1, bound / (norm + 1e-6));
+      double[] expected = DeviceFloats.doubles(w0);
+      double[] clipped =
+          Arrays.stream(DeviceFloats.doubles(gradient)).map(x -> x * factor).toArray();
+      new ReferenceOptimizer(optimizer, elements).step(expected, clipped, lr, momentum);
+      backend().synchronize();
+      double[] found = DeviceFloats.doubles(DeviceFloats.read(w));
+      Tolerance.of(Tolerance.UPDATE).check("w", found, expected);
+      assertThat(DeviceFloats.read(g)).isEqualTo(gradient);
+    }
+  }
+
+  private static double squares(float[] values) {
+    return Arrays.stream(DeviceFloats.doubles(values)).map(x -> x * x).sum();
+  }
+
+  @Test
+  void boundedNormThatIsNoNumberSpoilsTheWeights() {
+    OptimizerSpec plain = new OptimizerSpec.Sgd(1.0, null, null, null, null, null);
+    DeviceBuffer w = floats(new float[] {1, 2, 3});
+    UpdateRule rule = new UpdateRule(plain, 1.0, 3);
+    DeviceBuffer g = floats(new float[] {1, Float.NaN, 1});
+    OpFactory ops = backend().ops(1, true);
+    own(ops.update(rule, w, g, null, floats(new float[] {1, 0}), clock(0))).forward();
+    backend().synchronize();
+    assertThat(DeviceFloats.read(w)).containsOnly(Float.NaN);
+  }
+
+  @ParameterizedTest
+  @MethodSource("large")
+  void weightDecayEndsAtItsBound(OptimizerSpec optimizer) {
+    int decayed = 5_003;
+    int elements = 10_001;
+    DeviceBuffer w = floats(normals(elements, new Random(5)));
+    float[] w0 = DeviceFloats.read(w);
+    DeviceBuffer g = floats(new float[elements]);
+    DeviceBuffer schedule = floats(new float[] {0.5f, 0});
+    UpdateRule rule = new UpdateRule(optimizer, null, decayed);
+    OpFactory ops = backend().ops(1, true);
+    own(ops.update(rule, w, g, state(optimizer, elements), schedule, clock(0))).forward();
+    backend().synchronize();
+    float[] found = DeviceFloats.read(w);
+    // Without gradients nothing moves but by decay.
+    for (int i = 0; i < elements; i++) {
+      if (i < decayed) {
+        assertThat(found[i]).as("w[%d]", i).isNotEqualTo(w0[i]);
+      } else {
+        assertThat(found[i]).as("w[%d]", i).isEqualTo(w0[i]);
+      }
+    }
+  }
+
+  @Test
+  void gradientsOfSeveralBatchesAreAveragedForOneUpdate() {
+    int elements = 100_003;
+    Random random = new Random(6);
+    DeviceBuffer g = floats(new float[elements]);
+    DeviceBuffer sum = floats(new float[elements]);
+    DeviceFloats.spoil(sum);
+    DeviceBuffer w = floats(new float[elements]);
+    DeviceBuffer clock = clock(0);
+    OptimizerSpec plain = new OptimizerSpec.Sgd(1.0, null, null, null, null, null);
+    OpFactory ops = backend().ops(1, true);
+    Op accumulate = own(ops.accumulate(g, sum, clock));
+    DeviceBuffer schedule = floats(new float[] {1, 0, 0.5f, 0});
+    Op update = own(ops.update(UpdateRule.of(plain), w, sum, null, schedule, clock));
+    double[] expected = new double[elements];
+    // Three batches at a learning rate of 1, then two at 1/2.
+    for (int batch = 0; batch < 5; batch++) {
+      float[] gradient = normals(elements, random);
+      DeviceFloats.write(gradient, g);
+      accumulate.forward();
+      for (int i = 0; i < elements; i++) {
+        expected[i] -= gradient[i] / (batch < 3 ? 3.0 : 4.0);
+      }
+      if (batch == 2 || batch == 4) {
+        update.forward();
+      }
+      backend().synchronize();
+      assertThat(StepClock.readBatches(clock)).isEqualTo(batch + 1);
+      assertThat(StepClock.read(clock)).isEqualTo(batch < 2 ? 0 : batch < 4 ? 1 : 2);
+    }
+    double[] found = DeviceFloats.doubles(DeviceFloats.read(w));
+    Tolerance.of(Tolerance.UPDATE).check("w", found, expected);
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 3})
+  void averagesFollowTheValuesEverySoManyUpdates(int every) {
+    int elements = 100_003;
+    Random random = new Random(7);
+    float[] a0 = normals(elements, random);
+    DeviceBuffer averages = floats(a0);
+    DeviceBuffer values = floats(new float[elements]);
+    DeviceBuffer clock = clock(0);
+    Op op = own(backend().ops(1, true).average(new EmaSpec(0.4, every), values, averages, clock));
+    double[] expected = DeviceFloats.doubles(a0);
+    // Of the factors 2/11, 3/12, 4/13, 5/14, 6/15, 7/16 the last is above the decay.
+    for (int update = 1; update <= 6 * every; update++) {
+      float[] value = normals(elements, random);
+      DeviceFloats.write(value, values);
+      StepClock.write(clock, update);
+      op.forward();
+      backend().synchronize();
+      if (update % every == 0) {
+        double t = (double) update / every;
+        double decay = Math.min(0.4, (1 + t) / (10 + t));
+        for (int i = 0; i < elements; i++) {
+          expected[i] = decay * expected[i] + (1 - decay) * value[i];
+        }
+      }
+    }
+    double[] found = DeviceFloats.doubles(DeviceFloats.read(averages));
+    Tolerance.of(Tolerance.UPDATE).check("averages", found, expected);
   }
 
   private static float[] normals(int elements, Random random) {

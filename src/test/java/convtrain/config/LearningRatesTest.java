@@ -99,6 +99,6 @@ class LearningRatesTest {
   }
 
   private static OptimizerSpec sgd() {
-    return new OptimizerSpec.Sgd(0.1, 0.9, null, null, null);
+    return new OptimizerSpec.Sgd(0.1, 0.9, null, null, null, null);
   }
 }

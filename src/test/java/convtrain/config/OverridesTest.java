@@ -50,7 +50,7 @@ class OverridesTest {
   void wholeObjectsAreReplaced() {
     RunConfig config = load("train.optimizer={\"type\": \"adam\"}", "train.schedule.type=cosine");
     assertThat(config.train().optimizer())
-        .isEqualTo(new OptimizerSpec.Adam(null, null, null, null));
+        .isEqualTo(new OptimizerSpec.Adam(null, null, null, null, null));
     assertThat(config.train().schedule()).isEqualTo(new ScheduleSpec.Cosine(null, null));
   }
 

@@ -40,14 +40,17 @@ class RunConfigTest {
                 0.0,
                 false,
                 DataPlacement.AUTO));
-    assertThat(new TrainConfig(3, null, null, null, null, null, null, null))
+    assertThat(new TrainConfig(3, null, null, null, null, null, null, null, null, null, null))
         .isEqualTo(
             new TrainConfig(
                 3,
                 128,
                 new LossSpec.CrossEntropy(0.0),
-                new OptimizerSpec.Sgd(0.001, 0.0, 0.0, false, 0.0),
+                new OptimizerSpec.Sgd(0.001, 0.0, 0.0, false, 0.0, true),
                 new ScheduleSpec.Constant(0),
+                null,
+                null,
+                1,
                 Precision.FP32,
                 true,
                 true));
@@ -102,7 +105,7 @@ class RunConfigTest {
 
   @Test
   void cyclingAMomentumThatTheOptimizerLacksIsRefusedUnlessSwitchedOff() {
-    OptimizerSpec plain = new OptimizerSpec.Sgd(0.1, 0.0, null, null, null);
+    OptimizerSpec plain = new OptimizerSpec.Sgd(0.1, 0.0, null, null, null, null);
     assertThatIllegalArgumentException()
         .isThrownBy(() -> train(1, plain, oneCycle(null)))
         .withMessageContaining("set schedule.cycle_momentum=false");
@@ -116,7 +119,8 @@ class RunConfigTest {
   }
 
   private static TrainConfig train(int epochs, OptimizerSpec optimizer, ScheduleSpec schedule) {
-    return new TrainConfig(epochs, null, null, optimizer, schedule, null, null, null);
+    return new TrainConfig(
+        epochs, null, null, optimizer, schedule, null, null, null, null, null, null);
   }
 
   private static DataConfig data(String dir) {

@@ -11,6 +11,7 @@ import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.ModelSpec;
 import convtrain.graph.OptimizerSpec;
+import convtrain.graph.UpdateSpec;
 import convtrain.plan.Plan.Phase;
 import convtrain.testing.PlanRun;
 import convtrain.testing.SpecJson;
@@ -49,13 +50,14 @@ class PlanCompilerTest {
   }
 
   private static PlanRun run(Backend backend, ModelGraph graph, int batchSize) {
-    OptimizerSpec sgd = new OptimizerSpec.Sgd(0.1, 0.9, null, null, null);
+    OptimizerSpec sgd = new OptimizerSpec.Sgd(0.1, 0.9, null, null, null, null);
     return new PlanRun(backend, graph, sgd, batchSize, 0, 1, PlanRun.constant(10, 0.1, 0.9), 1);
   }
 
   private static PlanRun run(Backend backend, ModelGraph graph, LossSpec loss) {
-    OptimizerSpec sgd = new OptimizerSpec.Sgd(0.1, 0.9, null, null, null);
-    return new PlanRun(backend, graph, loss, sgd, 4, 0, 1, PlanRun.constant(10, 0.1, 0.9), 1);
+    OptimizerSpec sgd = new OptimizerSpec.Sgd(0.1, 0.9, null, null, null, null);
+    return new PlanRun(
+        backend, graph, loss, UpdateSpec.of(sgd), 4, 0, 1, PlanRun.constant(10, 0.1, 0.9), 1);
   }
 
   private static List<String> labels(Plan plan, Phase phase) {

@@ -8,6 +8,7 @@ import convtrain.graph.DataPlacement;
 import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.OptimizerSpec;
+import convtrain.graph.UpdateSpec;
 import convtrain.plan.Plan;
 import convtrain.plan.PlanCompiler;
 import convtrain.plan.RunState;
@@ -25,7 +26,6 @@ public final class PlanRun implements AutoCloseable {
   private final Backend backend;
   private final ModelGraph graph;
   private final LossSpec loss;
-  private final OptimizerSpec optimizer;
   private final Normalization normalization;
   private final ByteBuffer images;
   private final ByteBuffer labels;
@@ -43,7 +43,7 @@ public final class PlanRun implements AutoCloseable {
       Backend backend,
       ModelGraph graph,
       LossSpec loss,
-      OptimizerSpec optimizer,
+      UpdateSpec update,
       int batchSize,
       float mean,
       float std,
@@ -52,14 +52,13 @@ public final class PlanRun implements AutoCloseable {
     this.backend = backend;
     this.graph = graph;
     this.loss = loss;
-    this.optimizer = optimizer;
     this.seed = seed;
     int channels = graph.input().channels();
     normalization = new Normalization(graph.input(), filled(channels, mean), filled(channels, std));
     images = ByteBuffer.allocate(batchSize * graph.input().elements());
     labels = ByteBuffer.allocate(batchSize * Integer.BYTES).order(ByteOrder.nativeOrder());
     feed = backend.feed(graph.input().elements(), batchSize, DataPlacement.AUTO);
-    state = new RunState(backend, graph, batchSize, optimizer, rates.length / 2);
+    state = new RunState(backend, graph, batchSize, update, rates.length / 2);
     state.setSchedule(rates);
     state.initialize(seed);
   }
@@ -74,7 +73,16 @@ public final class PlanRun implements AutoCloseable {
       float std,
       float[] rates,
       long seed) {
-    this(backend, graph, LossSpec.crossEntropy(), optimizer, batchSize, mean, std, rates, seed);
+    this(
+        backend,
+        graph,
+        LossSpec.crossEntropy(),
+        UpdateSpec.of(optimizer),
+        batchSize,
+        mean,
+        std,
+        rates,
+        seed);
   }
 
   /** A schedule of one learning rate and momentum. */
@@ -95,15 +103,30 @@ public final class PlanRun implements AutoCloseable {
 
   /** A plan for a batch size; closed with this. */
   public Plan plan(int n, boolean training) {
+    return plan(n, loss, training);
+  }
+
+  private Plan plan(int n, LossSpec by, boolean training) {
     Plan plan =
         PlanCompiler.compile(
             backend,
             graph,
             state,
-            new PlanCompiler.Options(
-                n, loss, training ? optimizer : null, normalization, feed, seed));
+            new PlanCompiler.Options(n, by, training, normalization, feed, seed));
     plans.add(plan);
     return plan;
+  }
+
+  /** A plan that scores, by the loss that does; closed with this. */
+  public Plan scoringPlan(int n) {
+    return plan(n, loss.forScoring(), false);
+  }
+
+  /** Runs one step on the batch as it stands, without an update. */
+  public void accumulate(Plan plan) {
+    startPass(plan.batchSize(), 1);
+    awaitBatch(plan);
+    plan.accumulate();
   }
 
   /** Runs one step on the batch as it stands. */
@@ -122,10 +145,14 @@ public final class PlanRun implements AutoCloseable {
 
   /** The next step of the pass. */
   public void nextStep(Plan plan) {
+    awaitBatch(plan);
+    plan.step();
+  }
+
+  private void awaitBatch(Plan plan) {
     if (feed.next() != plan.batchSize()) {
       throw new IllegalStateException("the feed gave another batch than the plan's");
     }
-    plan.step();
   }
 
   /** Sets every tensor of the network. */

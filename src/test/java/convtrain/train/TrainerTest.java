@@ -173,6 +173,70 @@ class TrainerTest {
   }
 
   @Test
+  void updatesOfSeveralBatchesCountAsOneStepAndAnEpochEndsWithOne() throws Exception {
+    Log log = new Log();
+    RunConfig run =
+        config("train.accumulate_steps=3", "train.epochs=2", "train.schedule.type=cosine");
+    try (Trainer trainer = trainer(run, train, log)) {
+      trainer.train(() -> false);
+    }
+    // Sixteen batches: updates of 3, 3, 3, 3, 3 and 1.
+    assertThat(log.epochs).extracting(EpochRecord::step).containsExactly(6L, 12L);
+    assertThat(log.epochs.get(0).lr())
+        .isCloseTo(0.05 * (1 + Math.cos(Math.PI * 5 / 12)) / 2, within(1e-12));
+    assertThat(log.events).contains("epoch 1 after step 16", "epoch 2 after step 16");
+    assertThat(log.epochs.get(1).testAccuracy()).isGreaterThan(0.6);
+  }
+
+  @Test
+  void batchesOfOneUpdateTrainAsOneLargeBatch() throws Exception {
+    RunConfig parts = config("train.accumulate_steps=4", "train.batch_size=32");
+    try (Trainer whole = trainer(config(), train.limit(1024), new Log());
+        Trainer accumulated = trainer(parts, train.limit(1024), new Log())) {
+      whole.train(() -> false);
+      accumulated.train(() -> false);
+      assertClose(accumulated.weights(Map.of()), whole.weights(Map.of()), 1e-5f);
+    }
+  }
+
+  private static void assertClose(SafeTensors found, SafeTensors expected, float tolerance) {
+    expected
+        .tensors()
+        .forEach(
+            (name, tensor) ->
+                assertThat(found.tensors().get(name).values())
+                    .as(name)
+                    .usingComparatorWithPrecision(tolerance)
+                    .containsExactly(tensor.values()));
+  }
+
+  @Test
+  void movingAverageIsScoredAndSavedWhileTrainingGoesOnWithout() throws Exception {
+    Log plainLog = new Log();
+    Log log = new Log();
+    RunConfig averaging = config("train.ema.decay=0.99");
+    SafeTensors saved;
+    try (Trainer plain = trainer(config(), train, plainLog);
+        Trainer trainer = trainer(averaging, train, log)) {
+      plain.train(() -> false);
+      trainer.train(() -> false);
+      saved = trainer.weights(Map.of());
+      assertThat(tensors(trainer)).isNotEqualTo(tensors(plain));
+    }
+    EpochRecord epoch = log.epochs.get(0);
+    assertThat(epoch.trainLoss()).isEqualTo(plainLog.epochs.get(0).trainLoss());
+    assertThat(epoch.testLoss()).isNotEqualTo(plainLog.epochs.get(0).testLoss());
+    // A rate of zero trains nothing, and the average starts from what is loaded.
+    Log again = new Log();
+    RunConfig still = config("train.ema.decay=0.99", "train.optimizer.lr=0");
+    try (Trainer trainer = trainer(still, train.limit(128), again)) {
+      trainer.load(saved);
+      trainer.train(() -> false);
+    }
+    assertThat(again.epochs.get(0).testLoss()).isEqualTo(epoch.testLoss());
+  }
+
+  @Test
   void batchIsNoLargerThanTheData() throws Exception {
     Log log = new Log();
     try (Trainer trainer = trainer(config(), train.limit(50), log)) {

@@ -21,7 +21,7 @@ import org.junit.jupiter.api.Test;
 
 /** What the backend's options change. */
 class CudaBackendTest {
-  private static final OptimizerSpec SGD = new OptimizerSpec.Sgd(0.1, null, null, null, null);
+  private static final OptimizerSpec SGD = new OptimizerSpec.Sgd(0.1, null, null, null, null, null);
   private static final int BATCH = 2;
 
   @BeforeEach

@@ -22,7 +22,8 @@ import org.junit.jupiter.api.Test;
 
 /** Dynamic loss scaling in fp16, PyTorch's GradScaler. */
 class LossScaleTest {
-  private static final OptimizerSpec PLAIN = new OptimizerSpec.Sgd(1.0, null, null, null, null);
+  private static final OptimizerSpec PLAIN =
+      new OptimizerSpec.Sgd(1.0, null, null, null, null, null);
   private static final LossSpec CROSS_ENTROPY = LossSpec.crossEntropy();
   private static final double FIRST = 65536;
 
@@ -68,7 +69,14 @@ class LossScaleTest {
     }
     int slots = optimizer.stateSlots();
     DeviceBuffer state = slots == 0 ? null : floats(new float[slots * 5]);
-    return own(ops.update(optimizer, parameters, gradients, state, floats(schedule), clock));
+    return own(
+        ops.update(
+            OpFactory.UpdateRule.of(optimizer),
+            parameters,
+            gradients,
+            state,
+            floats(schedule),
+            clock));
   }
 
   private void step(Op update, double... gradient) {
@@ -118,7 +126,7 @@ class LossScaleTest {
   @Test
   void optimizersCountPerformedUpdatesOnly() {
     // Adam's first update moves by the learning rate, whatever the gradient.
-    Op adam = update(new OptimizerSpec.Adam(0.25, null, null, null), 0.25f, 2);
+    Op adam = update(new OptimizerSpec.Adam(0.25, null, null, null, null), 0.25f, 2);
     step(adam, Double.POSITIVE_INFINITY, 0, 0, 0, 0);
     step(adam, FIRST, -FIRST, 3 * FIRST, 0, 0);
     float[] moved = DeviceFloats.read(parameters);
@@ -131,7 +139,7 @@ class LossScaleTest {
   @Test
   void firstPerformedUpdateStartsTheMomentum() {
     // Dampening holds back every gradient but the first.
-    Op sgd = update(new OptimizerSpec.Sgd(1.0, 0.5, 0.75, null, null), 1, 3);
+    Op sgd = update(new OptimizerSpec.Sgd(1.0, 0.5, 0.75, null, null, null), 1, 3);
     step(sgd, Double.NaN, 0, 0, 0, 0);
     step(sgd, FIRST / 2, 0, 0, 0, 0);
     assertThat(DeviceFloats.read(parameters)).containsExactly(0, 2, 3, 4, 5);
@@ -151,6 +159,39 @@ class LossScaleTest {
     assertThat(lossScale()).isEqualTo(FIRST / 2);
     step(update, 0, 0, 0, 0, 0);
     assertThat(lossScale()).isEqualTo(FIRST);
+  }
+
+  @Test
+  void theBoundedNormIsThatOfUnscaledGradients() {
+    OpFactory.UpdateRule rule = new OpFactory.UpdateRule(PLAIN, 2.5, 5);
+    Op update = own(ops.update(rule, parameters, gradients, null, floats(1, 0), clock));
+    // The norm of (3, 4) is 5: twice the bound.
+    step(update, 3 * FIRST, 4 * FIRST, 0, 0, 0);
+    float[] moved = DeviceFloats.read(parameters);
+    assertThat(moved[0]).isCloseTo(-0.5f, within(1e-6f));
+    assertThat(moved[1]).isCloseTo(0, within(1e-6f));
+    assertThat(moved[2]).isEqualTo(3);
+  }
+
+  @Test
+  void anOverflowInOneOfSeveralBatchesSkipsTheirUpdate() {
+    DeviceBuffer sum = floats(new float[5]);
+    Op accumulate = own(ops.accumulate(gradients, sum, clock));
+    OpFactory.UpdateRule rule = OpFactory.UpdateRule.of(PLAIN);
+    DeviceBuffer schedule = floats(1, 0, 1, 0);
+    Op update = own(ops.update(rule, parameters, sum, null, schedule, clock));
+    step(accumulate, Double.POSITIVE_INFINITY, 0, 0, 0, 0);
+    step(accumulate, FIRST, 0, 0, 0, 0);
+    assertThat(lossScale()).isEqualTo(FIRST);
+    update.forward();
+    assertThat(lossScale()).isEqualTo(FIRST / 2);
+    step(accumulate, FIRST / 2, 0, 0, 0, 0);
+    step(accumulate, 2 * FIRST, 0, 0, 0, 0);
+    update.forward();
+    backend.synchronize();
+    assertThat(DeviceFloats.read(parameters)).containsExactly(-1.5f, 2, 3, 4, 5);
+    assertThat(StepClock.readBatches(clock)).isEqualTo(4);
+    assertThat(StepClock.read(clock)).isEqualTo(2);
   }
 
   @Test

@@ -9,10 +9,10 @@ import convtrain.backend.ParameterLayout;
 import convtrain.backend.PlainLayout;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Workers;
+import convtrain.graph.EmaSpec;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.LossSpec;
 import convtrain.graph.Node;
-import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Padding;
 import convtrain.graph.Pair;
 import convtrain.graph.ParameterSpec;
@@ -163,13 +163,23 @@ public final class CpuOps implements OpFactory {
   }
 
   @Override
+  public Op accumulate(DeviceBuffer gradients, DeviceBuffer sum, DeviceBuffer clock) {
+    return new AccumulateOp(threads, workers, gradients, sum, clock);
+  }
+
+  @Override
   public Op update(
-      OptimizerSpec optimizer,
+      UpdateRule rule,
       DeviceBuffer parameters,
       DeviceBuffer gradients,
       DeviceBuffer state,
       DeviceBuffer schedule,
       DeviceBuffer clock) {
-    return new UpdateOp(optimizer, threads, workers, parameters, gradients, state, schedule, clock);
+    return new UpdateOp(rule, threads, workers, parameters, gradients, state, schedule, clock);
+  }
+
+  @Override
+  public Op average(EmaSpec ema, DeviceBuffer values, DeviceBuffer averages, DeviceBuffer clock) {
+    return new EmaOp(threads, workers, ema, values, averages, clock);
   }
 }

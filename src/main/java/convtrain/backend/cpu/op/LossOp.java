@@ -1,6 +1,7 @@
 package convtrain.backend.cpu.op;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.StepClock;
 import convtrain.backend.StepMetrics;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.graph.LossSpec;
@@ -132,7 +133,7 @@ final class LossOp extends ForwardOnly {
     metrics.putLong(at, metrics.getLong(at) + batch);
     at = StepMetrics.FIRST_BAD_STEP;
     if (!Double.isFinite(lossSum) && metrics.getLong(at) < 0) {
-      metrics.putLong(at, clock.getLong(0));
+      metrics.putLong(at, clock.getLong(StepClock.BATCHES));
     }
   }
 }

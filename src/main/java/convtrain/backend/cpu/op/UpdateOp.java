@@ -1,20 +1,29 @@
 package convtrain.backend.cpu.op;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.OpFactory.UpdateRule;
+import convtrain.backend.StepClock;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Workers;
 import convtrain.graph.OptimizerSpec;
+import convtrain.graph.UpdateSpec;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 
 /**
  * One optimizer step over the flat buffers, chunk by chunk through arrays that stay in the cache;
- * {@link OptimizerSpec} gives the formulas. The clock advances at the end.
+ * {@link OptimizerSpec} and {@link UpdateSpec} give the formulas. The clock advances at the end.
  */
 final class UpdateOp extends ForwardOnly {
   private static final int CHUNK = 2048;
 
+  /** Keeps the coefficient of a clipped norm finite, as PyTorch does. */
+  private static final double CLIP_EPS = 1e-6;
+
   private final OptimizerSpec optimizer;
+  private final double clipGradNorm;
+  private final SumOfSquares squares;
+  private final long decayed;
   private final Workers workers;
   private final int elements;
   private final int chunks;
@@ -27,11 +36,12 @@ final class UpdateOp extends ForwardOnly {
   private final Workers.Task updatePart = this::updatePart;
 
   private long step;
+  private float factor;
   private float lr;
   private float momentum;
 
   UpdateOp(
-      OptimizerSpec optimizer,
+      UpdateRule rule,
       int parts,
       Workers workers,
       DeviceBuffer parameters,
@@ -39,7 +49,11 @@ final class UpdateOp extends ForwardOnly {
       DeviceBuffer state,
       DeviceBuffer schedule,
       DeviceBuffer clock) {
-    this.optimizer = optimizer;
+    optimizer = rule.optimizer();
+    boolean clips = rule.clipGradNorm() != null;
+    clipGradNorm = clips ? rule.clipGradNorm() : 0;
+    squares = clips ? new SumOfSquares(parts, workers, gradients) : null;
+    decayed = rule.decayed();
     this.workers = workers;
     this.elements = Math.toIntExact(parameters.bytes() / Float.BYTES);
     this.chunks = (elements + CHUNK - 1) / CHUNK;
@@ -56,7 +70,9 @@ final class UpdateOp extends ForwardOnly {
 
   @Override
   public void forward() {
-    step = clock.getLong(0);
+    step = clock.getLong(StepClock.UPDATES);
+    long pending = clock.getLong(StepClock.PENDING);
+    factor = factor(Math.max(1, pending));
     lr = schedule.get((int) (2 * step));
     momentum = schedule.get((int) (2 * step) + 1);
     // Below this, waking a worker costs more than the update.
@@ -65,7 +81,21 @@ final class UpdateOp extends ForwardOnly {
     } else {
       workers.run(updatePart);
     }
-    clock.putLong(0, step + 1);
+    clock.putLong(StepClock.UPDATES, step + 1);
+    if (pending == 0) {
+      clock.putLong(StepClock.BATCHES, clock.getLong(StepClock.BATCHES) + 1);
+    }
+    clock.putLong(StepClock.PENDING, 0);
+  }
+
+  /** What gradients are multiplied by: their mean over the batches in the sum, clipped. */
+  private float factor(long batches) {
+    double mean = 1.0 / batches;
+    if (squares == null) {
+      return (float) mean;
+    }
+    double coefficient = clipGradNorm / (Math.sqrt(squares.get()) * mean + CLIP_EPS);
+    return (float) (coefficient > 1 ? mean : coefficient * mean);
   }
 
   private void updatePart(int part, int parts) {
@@ -85,6 +115,12 @@ final class UpdateOp extends ForwardOnly {
     void update(int start, int count) {
       parameters.get(start, w, 0, count);
       gradients.get(start, g, 0, count);
+      if (factor != 1) {
+        for (int i = 0; i < count; i++) {
+          g[i] *= factor;
+        }
+      }
+      int decaying = (int) Math.max(0, Math.min(count, decayed - start));
       int slots = optimizer.stateSlots();
       if (slots > 0) {
         state.get(start, m, 0, count);
@@ -93,13 +129,14 @@ final class UpdateOp extends ForwardOnly {
         state.get(elements + start, v, 0, count);
       }
       if (optimizer instanceof OptimizerSpec.Sgd sgd) {
+        decayGradient(sgd.weightDecay().floatValue(), decaying);
         sgd(sgd, count);
       } else if (optimizer instanceof OptimizerSpec.Adam adam) {
-        decayGradient(adam.weightDecay().floatValue(), count);
+        decayGradient(adam.weightDecay().floatValue(), decaying);
         adam(adam.betas().get(1), adam.eps(), count);
       } else if (optimizer instanceof OptimizerSpec.AdamW adamW) {
         float keep = (float) (1 - (double) lr * adamW.weightDecay());
-        for (int i = 0; i < count; i++) {
+        for (int i = 0; i < decaying; i++) {
           w[i] *= keep;
         }
         adam(adamW.betas().get(1), adamW.eps(), count);
@@ -122,7 +159,6 @@ final class UpdateOp extends ForwardOnly {
     }
 
     private void sgd(OptimizerSpec.Sgd sgd, int count) {
-      decayGradient(sgd.weightDecay().floatValue(), count);
       if (sgd.stateSlots() == 0) {
         for (int i = 0; i < count; i++) {
           w[i] -= lr * g[i];

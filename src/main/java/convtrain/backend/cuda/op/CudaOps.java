@@ -9,10 +9,10 @@ import convtrain.backend.Owned;
 import convtrain.backend.ParameterLayout;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.CudaFeed;
+import convtrain.graph.EmaSpec;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.LossSpec;
 import convtrain.graph.Node;
-import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Padding;
 import convtrain.graph.Pair;
 import convtrain.graph.ParameterSpec;
@@ -185,21 +185,24 @@ public final class CudaOps implements OpFactory {
   }
 
   @Override
+  public Op accumulate(DeviceBuffer gradients, DeviceBuffer sum, DeviceBuffer clock) {
+    return new AccumulateOp(cuda, gradients, sum, clock);
+  }
+
+  @Override
   public Op update(
-      OptimizerSpec optimizer,
+      UpdateRule rule,
       DeviceBuffer parameters,
       DeviceBuffer gradients,
       DeviceBuffer state,
       DeviceBuffer schedule,
       DeviceBuffer clock) {
     return new UpdateOp(
-        cuda,
-        optimizer,
-        parameters,
-        gradients,
-        state,
-        schedule,
-        clock,
-        LossScale.of(precision, clock));
+        cuda, rule, parameters, gradients, state, schedule, clock, LossScale.of(precision, clock));
+  }
+
+  @Override
+  public Op average(EmaSpec ema, DeviceBuffer values, DeviceBuffer averages, DeviceBuffer clock) {
+    return new EmaOp(cuda, ema, values, averages, clock);
   }
 }

@@ -1,6 +1,7 @@
 package convtrain.backend.cuda.op;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.OpFactory.UpdateRule;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
@@ -8,19 +9,24 @@ import convtrain.backend.cuda.device.Launch;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Precision;
 
-/** One optimizer step over the flat buffers, kernels/update.cu. The clock advances at the end. */
+/**
+ * One optimizer step over the flat buffers, kernels/update.cu, before it the gradients' norm if
+ * that is bounded, kernels/grad_norm.cu. The clock advances at the end.
+ */
 final class UpdateOp extends StepOp {
   private static final String FILE = "update";
 
   private final Grids.Packs packs;
+  private final long decayed;
   private final CudaBuffer tickets;
+  private final CudaBuffer clip;
 
   /**
    * @param lossScale of the run; null: gradients are not scaled
    */
   UpdateOp(
       CudaContext cuda,
-      OptimizerSpec optimizer,
+      UpdateRule rule,
       DeviceBuffer parameters,
       DeviceBuffer gradients,
       DeviceBuffer state,
@@ -30,19 +36,24 @@ final class UpdateOp extends StepOp {
     super("convtrain:update");
     // Parameters, gradients and state are fp32 whatever activations are held in.
     packs = Grids.Packs.of(cuda, Precision.FP32, parameters.bytes() / Float.BYTES);
+    decayed = rule.decayed();
     try {
       tickets = owned.add(cuda.allocate(Integer.BYTES));
+      clip = rule.clipGradNorm() == null ? null : owned.add(cuda.allocate(Float.BYTES));
       if (lossScale != null) {
         then(packs.launch(FILE, "find_overflow", gradients, packs.count(), lossScale));
       }
-      if (optimizer instanceof OptimizerSpec.Sgd sgd) {
+      if (clip != null) {
+        then(norm(cuda, rule.clipGradNorm(), gradients, clock, lossScale));
+      }
+      if (rule.optimizer() instanceof OptimizerSpec.Sgd sgd) {
         then(sgd(sgd, parameters, gradients, state, schedule, clock, lossScale));
-      } else if (optimizer instanceof OptimizerSpec.Adam adam) {
+      } else if (rule.optimizer() instanceof OptimizerSpec.Adam adam) {
         double beta2 = adam.betas().get(1);
         float eps = adam.eps().floatValue();
         Adam constants = new Adam(beta2, eps, adam.weightDecay(), false);
         then(adam(constants, parameters, gradients, state, schedule, clock, lossScale));
-      } else if (optimizer instanceof OptimizerSpec.AdamW adamW) {
+      } else if (rule.optimizer() instanceof OptimizerSpec.AdamW adamW) {
         double beta2 = adamW.betas().get(1);
         float eps = adamW.eps().floatValue();
         Adam constants = new Adam(beta2, eps, adamW.weightDecay(), true);
@@ -52,6 +63,26 @@ final class UpdateOp extends StepOp {
       Owned.closeAfter(e, this);
       throw e;
     }
+  }
+
+  /** Writes the factor that the update reads. */
+  private Launch norm(
+      CudaContext cuda,
+      double maxNorm,
+      DeviceBuffer gradients,
+      DeviceBuffer clock,
+      CudaBuffer lossScale) {
+    return packs.launch(
+        "grad_norm",
+        "grad_norm",
+        gradients,
+        packs.count(),
+        clock,
+        lossScale,
+        maxNorm,
+        owned.add(cuda.allocate(Grids.blocks(packs.count()) * Double.BYTES)),
+        clip,
+        owned.add(cuda.allocate(Integer.BYTES)));
   }
 
   private Launch sgd(
@@ -69,9 +100,11 @@ final class UpdateOp extends StepOp {
         gradients,
         sgd.stateSlots() == 0 ? null : state,
         packs.count(),
+        decayed,
         schedule,
         clock,
         lossScale,
+        clip,
         sgd.weightDecay().floatValue(),
         (float) (1 - sgd.dampening()),
         sgd.nesterov() ? 1 : 0,
@@ -98,9 +131,11 @@ final class UpdateOp extends StepOp {
         state.slice(0, slotBytes),
         state.slice(slotBytes, slotBytes),
         packs.count(),
+        decayed,
         schedule,
         clock,
         lossScale,
+        clip,
         adam.beta2,
         adam.eps,
         adam.weightDecay,
