@@ -4,17 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.sun.management.ThreadMXBean;
 import convtrain.graph.EmaSpec;
+import convtrain.graph.LayerSpec;
 import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.ModelSpec;
 import convtrain.graph.OptimizerSpec;
+import convtrain.graph.Shape;
 import convtrain.graph.UpdateSpec;
 import convtrain.plan.Plan;
 import convtrain.plan.RunState;
 import convtrain.testing.Golden;
 import convtrain.testing.MnistSample;
 import convtrain.testing.PlanRun;
+import java.lang.management.ManagementFactory;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -28,10 +33,17 @@ class UpdateContractTest extends BackendContract {
   private static final float STD = 0.3081f;
 
   /**
-   * Of a loss, and of a tensor's value or 1, whichever is larger. Measured, largest departure from
-   * PyTorch's fp64 run: MEASURED.
+   * Of a batch's loss, and of a tensor's value (or of 1, if that is larger). Measured, largest
+   * departure from PyTorch's fp64 run: CPU 2.2e-7 of a loss and 1.4e-5 of a value (in {@code
+   * all_together}, by adamw at a rate of 0.02; the other runs 2.8e-6), CUDA on the software device
+   * 2.9e-8 and 3.6e-7.
    */
-  private static final double TOLERANCE = 2e-5;
+  private static final double LOSS_TOLERANCE = 2e-6;
+
+  private static final double TOLERANCE = 5e-5;
+
+  private static final OptimizerSpec STILL =
+      new OptimizerSpec.Sgd(0.0, null, null, null, null, null);
 
   private static final MnistSample SAMPLE = new MnistSample();
 
@@ -52,7 +64,7 @@ class UpdateContractTest extends BackendContract {
         batches.next();
         assertThat(run.takeMetrics().loss())
             .as("loss of batch %d", batch)
-            .isCloseTo(losses[batch], within(TOLERANCE * losses[batch]));
+            .isCloseTo(losses[batch], within(LOSS_TOLERANCE * losses[batch]));
       }
       assertThat(run.state().batches()).isEqualTo(losses.length);
       golden.group("final").forEach((name, t) -> assertNear(name, run.state().fetch(name), t));
@@ -65,6 +77,11 @@ class UpdateContractTest extends BackendContract {
   }
 
   private static PlanRun open(Golden.Case golden) {
+    return open(golden, golden.words().get("images").intValue());
+  }
+
+  /** For batches of that many images at most. */
+  private static PlanRun open(Golden.Case golden, int batchSize) {
     JsonNode words = golden.words();
     OptimizerSpec optimizer = golden.spec("optimizer", OptimizerSpec.class);
     UpdateSpec update =
@@ -78,7 +95,7 @@ class UpdateContractTest extends BackendContract {
         ModelGraph.of(golden.spec("model", ModelSpec.class)),
         golden.spec("loss", LossSpec.class),
         update,
-        words.get("images").intValue(),
+        batchSize,
         MEAN,
         STD,
         PlanRun.constant(50, optimizer.lr(), optimizer.momentumLike()),
@@ -163,6 +180,59 @@ class UpdateContractTest extends BackendContract {
         float[] expected = run.state().fetchState(name);
         assertThat(resumed.state().fetchState(name)).as(name).isEqualTo(expected);
       }
+    }
+  }
+
+  @Test
+  void batchesOfOneUpdateDropWhatTheirOwnMasksSay() {
+    List<LayerSpec> layers =
+        List.of(
+            new LayerSpec.Flatten(null, null),
+            new LayerSpec.Dropout(null, null, 0.5),
+            new LayerSpec.Linear("fc", null, 10, null, null));
+    ModelGraph graph = ModelGraph.of(new ModelSpec(Shape.image(1, 28, 28), layers));
+    UpdateSpec update = new UpdateSpec(STILL, null, null, 3);
+    float[] rates = PlanRun.constant(4, 0, 0);
+    LossSpec loss = LossSpec.crossEntropy();
+    try (PlanRun run = new PlanRun(backend(), graph, loss, update, 8, MEAN, STD, rates, 1)) {
+      Plan plan = run.plan(8, true);
+      SAMPLE.copy(0, 8, run.images(), run.labels());
+      List<float[]> gradients = new ArrayList<>();
+      for (int batch = 0; batch < 6; batch++) {
+        if (batch % 3 == 2) {
+          run.step(plan);
+        } else {
+          run.accumulate(plan);
+        }
+        backend().synchronize();
+        gradients.add(run.state().fetchGradient("fc.weight"));
+      }
+      assertThat(gradients).doesNotHaveDuplicates();
+    }
+  }
+
+  @Test
+  void accumulatingClippingAndAveragingAllocateNothingOnTheJavaHeap() {
+    Golden.Case golden = Golden.load("updates").named("all_together");
+    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
+    try (PlanRun run = open(golden, 16)) {
+      Plan plan = run.plan(16, true);
+      SAMPLE.copy(0, 16, run.images(), run.labels());
+      int pairs = 20;
+      run.startPass(16, 4 * pairs);
+      runPairs(run, plan, pairs);
+      long before = threads.getCurrentThreadAllocatedBytes();
+      runPairs(run, plan, pairs);
+      long allocated = threads.getCurrentThreadAllocatedBytes() - before;
+      // What the measurement itself allocates; a buffer view or a boxed value each is 640 or more.
+      assertThat(allocated).as("bytes in %d steps", 2 * pairs).isLessThan(640);
+    }
+  }
+
+  private static void runPairs(PlanRun run, Plan plan, int pairs) {
+    for (int i = 0; i < pairs; i++) {
+      run.nextAccumulation(plan);
+      run.nextStep(plan);
     }
   }
 

@@ -125,6 +125,11 @@ public final class PlanRun implements AutoCloseable {
   /** Runs one step on the batch as it stands, without an update. */
   public void accumulate(Plan plan) {
     startPass(plan.batchSize(), 1);
+    nextAccumulation(plan);
+  }
+
+  /** The next step of the pass, without an update. */
+  public void nextAccumulation(Plan plan) {
     awaitBatch(plan);
     plan.accumulate();
   }

@@ -4,17 +4,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.catchThrowable;
 
 import convtrain.backend.Backend;
+import convtrain.graph.EmaSpec;
 import convtrain.graph.LayerSpec;
+import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.ModelSpec;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Precision;
 import convtrain.graph.Shape;
+import convtrain.graph.UpdateSpec;
 import convtrain.plan.Plan;
 import convtrain.softcuda.SoftCuda;
 import convtrain.testing.PlanRun;
 import java.nio.ByteBuffer;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -36,6 +41,10 @@ class CudaBackendTest {
   }
 
   private static PlanRun run(Backend backend) {
+    return run(backend, UpdateSpec.of(SGD));
+  }
+
+  private static PlanRun run(Backend backend, UpdateSpec update) {
     List<LayerSpec> layers =
         List.of(
             new LayerSpec.Flatten(null, null),
@@ -43,7 +52,9 @@ class CudaBackendTest {
             new LayerSpec.Tanh("squash", null),
             new LayerSpec.Linear("fc2", null, 3, null, null));
     ModelGraph graph = ModelGraph.of(new ModelSpec(Shape.image(1, 2, 3), layers));
-    PlanRun run = new PlanRun(backend, graph, SGD, BATCH, 0.5f, 1, PlanRun.constant(3, 0.1, 0), 7);
+    float[] rates = PlanRun.constant(4, 0.1, 0);
+    LossSpec loss = LossSpec.crossEntropy();
+    PlanRun run = new PlanRun(backend, graph, loss, update, BATCH, 0.5f, 1, rates, 7);
     run.randomBatch(new Random(1));
     return run;
   }
@@ -69,6 +80,36 @@ class CudaBackendTest {
     assertThat(captured[1]).isBetween(8, 60);
     assertThat(captured[2]).isEqualTo(captured[1]);
     assertThat(launches(false)).containsOnly(0);
+  }
+
+  /** What is trained after eight batches, an update for each two of them. */
+  private static Map<String, float[]> pairs(boolean graph) {
+    SoftCuda.control();
+    UpdateSpec update = new UpdateSpec(SGD, 0.1, new EmaSpec(0.5, 1), 2);
+    try (Backend backend = open(graph, false);
+        PlanRun run = run(backend, update)) {
+      Plan plan = run.plan(BATCH, true);
+      for (int i = 0; i < 4; i++) {
+        run.accumulate(plan);
+        run.step(plan);
+      }
+      backend.synchronize();
+      Map<String, float[]> state = new LinkedHashMap<>();
+      run.state().stateTensors().keySet().forEach(n -> state.put(n, run.state().fetchState(n)));
+      return state;
+    }
+  }
+
+  @Test
+  void stepsWithAndWithoutUpdateAreCapturedEachAndGiveTheBitsOfEagerOnes() {
+    Map<String, float[]> eager = pairs(false);
+    assertThat(SoftCuda.calls("cuGraphLaunch")).isZero();
+    Map<String, float[]> captured = pairs(true);
+    // All but the first of each kind.
+    assertThat(SoftCuda.calls("cuGraphLaunch")).isEqualTo(6);
+    assertThat(SoftCuda.violations()).isEmpty();
+    assertThat(captured).containsOnlyKeys(eager.keySet());
+    eager.forEach((name, values) -> assertThat(captured.get(name)).as(name).isEqualTo(values));
   }
 
   /** Runs one step, whose enqueued work of that number fails; 0 for none. */
