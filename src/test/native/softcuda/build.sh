@@ -25,7 +25,13 @@ fi
 flags='-std=c++17 -g -fPIC -fvisibility=hidden -U_FORTIFY_SOURCE -Wall -Wextra'
 case ${2:-} in
   '') flags="$flags -O2" ;;
-  --sanitize) flags="$flags -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer" ;;
+  --sanitize)
+    case $(g++ -print-file-name=libasan.so) in
+      /*) ;;
+      *) echo 'build.sh: no libasan.so, the runtime of AddressSanitizer; it comes with g++ (Debian: apt install g++)' >&2; exit 1 ;;
+    esac
+    flags="$flags -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+    ;;
   *) echo "build.sh: unknown argument $2; known: --sanitize" >&2; exit 2 ;;
 esac
 
@@ -77,10 +83,8 @@ library libcuda.so.1 '' '-ldl -lpthread' status.cpp control.cpp report.cpp memor
   block.cpp fault.cpp stream.cpp capture.cpp image.cpp module.cpp call.cpp driver_context.cpp driver_memory.cpp \
   driver_stream.cpp driver_module.cpp
 library libnvrtc.so.12 libnvrtc.so.12 "$out/libcuda.so.1 -ldl" nvrtc.cpp nvrtc_source.cpp compiler.cpp image.cpp
-if [ -e cudnn_handle.cpp ]; then
-  library libcudnn.so.9 libcudnn.so.9 "$out/libcuda.so.1" cudnn_*.cpp conv_math.cpp norm_math.cpp operand.cpp
-  library libcublas.so.12 libcublas.so.12 "$out/libcuda.so.1" cublas.cpp gemm_math.cpp operand.cpp
-fi
+library libcudnn.so.9 libcudnn.so.9 "$out/libcuda.so.1" cudnn_*.cpp conv_math.cpp norm_math.cpp operand.cpp
+library libcublas.so.12 libcublas.so.12 "$out/libcuda.so.1" cublas.cpp gemm_math.cpp operand.cpp
 
 if [ -n "${2:-}" ]; then
   for name in libasan.so libstdc++.so; do ln -sf "$(readlink -f "$(g++ -print-file-name=$name)")" "$out/$name"; done

@@ -116,7 +116,6 @@ int launchGraph(GraphExec &exec, Stream &stream) {
     leaves.push_back(items.back());
   }
   stream.last = scheduler().submit("cuGraphLaunch", nullptr, leaves);
-  stream.notReady = -1;
   exec.last = stream.last;
   return Success;
 }

@@ -307,21 +307,4 @@ SOFTCUDA_FAST void convolutionBackwardFilter(const Convolution &conv, const floa
   }
 }
 
-void convolutionBackwardBias(const View4 &dyView, const float *dy, const View4 &dbView, Blend blend,
-                             float *db) {
-  std::vector<double> sums(dyView.c);
-  for (int n = 0; n < dyView.n; n++) {
-    for (int h = 0; h < dyView.h; h++) {
-      for (int w = 0; w < dyView.w; w++) {
-        for (int c = 0; c < dyView.c; c++) {
-          sums[c] += dy[dyView.at(n, c, h, w)];
-        }
-      }
-    }
-  }
-  for (int c = 0; c < dyView.c; c++) {
-    blend.store(db + dbView.at(0, c, 0, 0), sums[c]);
-  }
-}
-
 }  // namespace softcuda

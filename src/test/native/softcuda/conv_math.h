@@ -30,7 +30,4 @@ void convolutionBackwardData(const Convolution &conv, const float *w, const floa
 
 void convolutionBackwardFilter(const Convolution &conv, const float *x, const float *dy, Blend blend, float *dw);
 
-/** db[k] = sum over n, p, q of dy[n, k, p, q]. */
-void convolutionBackwardBias(const View4 &dyView, const float *dy, const View4 &dbView, Blend blend, float *db);
-
 }  // namespace softcuda

@@ -19,14 +19,6 @@ enum : int {
   CUBLAS_STATUS_NOT_SUPPORTED = 15,
 };
 enum : int { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1, CUBLAS_OP_C = 2 };
-enum : int { CUBLAS_POINTER_MODE_HOST = 0, CUBLAS_POINTER_MODE_DEVICE = 1 };
-enum : int {
-  CUBLAS_DEFAULT_MATH = 0,
-  CUBLAS_TENSOR_OP_MATH = 1,
-  CUBLAS_PEDANTIC_MATH = 2,
-  CUBLAS_TF32_TENSOR_OP_MATH = 3,
-  CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION = 16,
-};
 enum : int { CUDA_R_32F = 0, CUDA_R_16F = 2, CUDA_R_16BF = 14 };
 enum : int { CUBLAS_COMPUTE_32F = 68, CUBLAS_COMPUTE_32F_PEDANTIC = 69, CUBLAS_COMPUTE_32F_FAST_TF32 = 77 };
 
@@ -35,8 +27,6 @@ constexpr uintptr_t kWorkspaceAlignment = 256;
 struct Handle {
   static constexpr const char *kind = "cublasHandle";
   CUstream stream = nullptr;
-  int pointerMode = CUBLAS_POINTER_MODE_HOST;
-  int mathMode = CUBLAS_DEFAULT_MATH;
   void *workspace = nullptr;
   size_t workspaceBytes = 0;
 };
@@ -79,27 +69,12 @@ Handle &working(Handle *handle, const char *call) {
   return checked;
 }
 
-/** A scaling factor: read now from host memory, or from device memory when the work runs. */
-class Scalar {
- public:
-  Scalar(const Handle &handle, const char *call, const void *pointer)
-      : what_(std::string(call) + " scaling factor"), pointer_(pointer) {
-    require(pointer != nullptr, CUBLAS_STATUS_INVALID_VALUE);
-    onDevice_ = handle.pointerMode == CUBLAS_POINTER_MODE_DEVICE;
-    if (!onDevice_) {
-      value_ = *static_cast<const float *>(pointer);
-    }
-  }
-  float value() const {
-    return onDevice_ ? *device<const float>(pointer_, sizeof(float), Access::Read, what_) : value_;
-  }
-
- private:
-  std::string what_;
-  const void *pointer_;
-  bool onDevice_;
-  float value_ = 0;
-};
+/** A scaling factor, read now. */
+double scalar(const char *call, const void *pointer) {
+  const float *host = hostScalar(call, pointer);
+  require(host != nullptr, CUBLAS_STATUS_INVALID_VALUE);
+  return *host;
+}
 
 bool transposed(int operation) {
   require(operation >= CUBLAS_OP_N && operation <= CUBLAS_OP_C, CUBLAS_STATUS_INVALID_VALUE);
@@ -150,7 +125,7 @@ void product(const char *call, Handle *handle, int operationA, int operationB, i
   require(m >= 0 && n >= 0 && k >= 0, CUBLAS_STATUS_INVALID_VALUE);
   require(a.ld >= std::max(1, rowsA) && b.ld >= std::max(1, rowsB) && c.ld >= std::max(1, m),
           CUBLAS_STATUS_INVALID_VALUE);
-  Scalar scaleProduct(checked, call, alpha), scaleOld(checked, call, beta);
+  Blend blend{scalar(call, alpha), scalar(call, beta)};
   if (m == 0 || n == 0) {
     return;
   }
@@ -168,7 +143,6 @@ void product(const char *call, Handle *handle, int operationA, int operationB, i
     for (const Operand &each : workspace) {
       scribble(each);
     }
-    Blend blend{scaleProduct.value(), scaleOld.value()};
     Input leftValues = left.read(), rightValues = right.read();
     gemm(m, n, k, {leftValues, lda, turnA}, {rightValues, ldb, turnB}, tf32, blend, out.blended(blend), ldc);
     spend(2000 + static_cast<uint64_t>(m) * n * k / 10000);
@@ -229,76 +203,16 @@ CUBLAS_ENTRY int cublasSetWorkspace_v2(Handle *handle, void *workspace, size_t b
   });
 }
 
-CUBLAS_ENTRY int cublasSetPointerMode_v2(Handle *handle, int mode) {
-  return entry("cublasSetPointerMode", [&] {
-    Handle &checked = live(handle, "cublasSetPointerMode");
-    require(mode == CUBLAS_POINTER_MODE_HOST || mode == CUBLAS_POINTER_MODE_DEVICE, CUBLAS_STATUS_INVALID_VALUE);
-    checked.pointerMode = mode;
-  });
-}
-
-CUBLAS_ENTRY int cublasSetMathMode(Handle *handle, int mode) {
-  return entry("cublasSetMathMode", [&] {
-    Handle &checked = live(handle, "cublasSetMathMode");
-    int base = mode & ~CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION;
-    require(base >= CUBLAS_DEFAULT_MATH && base <= CUBLAS_TF32_TENSOR_OP_MATH, CUBLAS_STATUS_INVALID_VALUE);
-    checked.mathMode = base;
-  });
-}
-
-CUBLAS_ENTRY int cublasSgemm_v2(Handle *handle, int operationA, int operationB, int m, int n, int k, const void *alpha,
-                                const void *a, int lda, const void *b, int ldb, const void *beta, void *c, int ldc) {
-  return entry("cublasSgemm", [&] {
-    bool tf32 = live(handle, "cublasSgemm").mathMode == CUBLAS_TF32_TENSOR_OP_MATH;
-    product("cublasSgemm", handle, operationA, operationB, m, n, k, alpha, {a, Element::F32, lda},
-            {b, Element::F32, ldb}, beta, {c, Element::F32, ldc}, tf32);
-  });
-}
-
 CUBLAS_ENTRY int cublasGemmEx(Handle *handle, int operationA, int operationB, int m, int n, int k, const void *alpha,
                               const void *a, int typeA, int lda, const void *b, int typeB, int ldb, const void *beta,
                               void *c, int typeC, int ldc, int computeType, int) {
   return entry("cublasGemmEx", [&] {
-    bool tf32Mode = live(handle, "cublasGemmEx").mathMode == CUBLAS_TF32_TENSOR_OP_MATH;
     bool fast = computeType == CUBLAS_COMPUTE_32F_FAST_TF32;
     require(fast || computeType == CUBLAS_COMPUTE_32F || computeType == CUBLAS_COMPUTE_32F_PEDANTIC,
             CUBLAS_STATUS_NOT_SUPPORTED);
     require(typeA == typeB && (typeC == typeA || typeC == CUDA_R_32F), CUBLAS_STATUS_NOT_SUPPORTED);
     require(!fast || typeA == CUDA_R_32F, CUBLAS_STATUS_NOT_SUPPORTED);
-    bool tf32 = typeA == CUDA_R_32F && (fast || (tf32Mode && computeType == CUBLAS_COMPUTE_32F));
     product("cublasGemmEx", handle, operationA, operationB, m, n, k, alpha, {a, elementOf(typeA), lda},
-            {b, elementOf(typeB), ldb}, beta, {c, elementOf(typeC), ldc}, tf32);
-  });
-}
-
-CUBLAS_ENTRY int cublasSgemv_v2(Handle *handle, int operation, int m, int n, const void *alpha, const void *a, int lda,
-                                const void *x, int incx, const void *beta, void *y, int incy) {
-  const char *call = "cublasSgemv";
-  return entry(call, [&] {
-    Handle &checked = working(handle, call);
-    bool turned = transposed(operation);
-    require(m >= 0 && n >= 0 && lda >= std::max(1, m) && incx != 0 && incy != 0, CUBLAS_STATUS_INVALID_VALUE);
-    Scalar scaleProduct(checked, call, alpha), scaleOld(checked, call, beta);
-    if (m == 0 || n == 0) {
-      return;
-    }
-    int rows = turned ? n : m, columns = turned ? m : n;
-    auto length = [](int count, int increment) { return static_cast<size_t>(count - 1) * std::abs(increment) + 1; };
-    Operand matrix(call, "A", a, Element::F32, span(m, n, lda));
-    Operand in(call, "x", x, Element::F32, length(columns, incx));
-    Operand out(call, "y", y, Element::F32, length(rows, incy));
-    std::vector<Operand> workspace = workspaceOf(checked, call);
-    requireApart(out, {matrix, in});
-    for (const Operand &each : workspace) {
-      requireApart(each, {matrix, in, out});
-    }
-    submit(checked, call, [=] {
-      for (const Operand &each : workspace) {
-        scribble(each);
-      }
-      Blend blend{scaleProduct.value(), scaleOld.value()};
-      gemv(rows, columns, {matrix.read(), lda, turned}, in.read(), incx, blend, out.blended(blend), incy);
-      spendBytes(matrix.bytes);
-    });
+            {b, elementOf(typeB), ldb}, beta, {c, elementOf(typeC), ldc}, fast);
   });
 }

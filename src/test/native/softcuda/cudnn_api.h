@@ -28,7 +28,6 @@ enum : int {
 };
 enum : int { CUDNN_DATA_FLOAT = 0, CUDNN_DATA_DOUBLE = 1, CUDNN_DATA_HALF = 2, CUDNN_DATA_BFLOAT16 = 9 };
 enum : int { CUDNN_TENSOR_NCHW = 0, CUDNN_TENSOR_NHWC = 1 };
-enum : int { CUDNN_NOT_PROPAGATE_NAN = 0, CUDNN_PROPAGATE_NAN = 1 };
 enum : int { CUDNN_NON_DETERMINISTIC = 0, CUDNN_DETERMINISTIC = 1 };
 enum : int { CUDNN_CONVOLUTION = 0, CUDNN_CROSS_CORRELATION = 1 };
 enum : int {
@@ -37,19 +36,6 @@ enum : int {
   CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION = 2,
   CUDNN_FMA_MATH = 3,
 };
-enum : int {
-  CUDNN_POOLING_MAX = 0,
-  CUDNN_POOLING_AVERAGE_COUNT_INCLUDE_PADDING = 1,
-  CUDNN_POOLING_AVERAGE_COUNT_EXCLUDE_PADDING = 2,
-  CUDNN_POOLING_MAX_DETERMINISTIC = 3,
-};
-enum : int {
-  CUDNN_ACTIVATION_SIGMOID = 0,
-  CUDNN_ACTIVATION_RELU = 1,
-  CUDNN_ACTIVATION_TANH = 2,
-  CUDNN_ACTIVATION_CLIPPED_RELU = 3,
-  CUDNN_ACTIVATION_ELU = 4,
-};
 enum : int { CUDNN_SOFTMAX_FAST = 0, CUDNN_SOFTMAX_ACCURATE = 1, CUDNN_SOFTMAX_LOG = 2 };
 enum : int { CUDNN_SOFTMAX_MODE_INSTANCE = 0, CUDNN_SOFTMAX_MODE_CHANNEL = 1 };
 enum : int {
@@ -57,33 +43,24 @@ enum : int {
   CUDNN_BATCHNORM_SPATIAL = 1,
   CUDNN_BATCHNORM_SPATIAL_PERSISTENT = 2,
 };
-enum : int {
-  CUDNN_BATCHNORM_OPS_BN = 0,
-  CUDNN_BATCHNORM_OPS_BN_ACTIVATION = 1,
-  CUDNN_BATCHNORM_OPS_BN_ADD_ACTIVATION = 2,
-};
 
 struct CudnnHandle {
   static constexpr const char *kind = "cudnnHandle";
   CUstream stream = nullptr;
 };
 
-constexpr int kMaxDims = 8;
-
 struct TensorDescriptor {
   static constexpr const char *kind = "cudnnTensorDescriptor";
   int type = -1;  // -1 until set
-  int dims = 0;
-  int dim[kMaxDims] = {};
-  int stride[kMaxDims] = {};
+  int dim[4] = {};  // n, c, h, w
+  int stride[4] = {};
 };
 
 struct FilterDescriptor {
   static constexpr const char *kind = "cudnnFilterDescriptor";
   int type = -1;
   int format = 0;
-  int dims = 0;
-  int dim[kMaxDims] = {};
+  int dim[4] = {};  // k, c, h, w
 };
 
 struct ConvolutionDescriptor {
@@ -93,20 +70,6 @@ struct ConvolutionDescriptor {
   int padH = 0, padW = 0, strideH = 1, strideW = 1, dilationH = 1, dilationW = 1;
   int groups = 1;
   int mathType = CUDNN_DEFAULT_MATH;
-};
-
-struct PoolingDescriptor {
-  static constexpr const char *kind = "cudnnPoolingDescriptor";
-  int mode = -1;
-  int nan = 0;
-  int windowH = 0, windowW = 0, padH = 0, padW = 0, strideH = 0, strideW = 0;
-};
-
-struct ActivationDescriptor {
-  static constexpr const char *kind = "cudnnActivationDescriptor";
-  int mode = -1;
-  int nan = 0;
-  double coefficient = 0;
 };
 
 /** Why a call is refused; entry() turns it into the call's status. */
@@ -154,10 +117,7 @@ T &live(T *object, const char *call) {
 /** A live handle whose context can take work. */
 CudnnHandle &liveHandle(CudnnHandle *handle, const char *call);
 
-/** The same of a call that waits for the device, which no stream being captured allows. */
-CudnnHandle &liveHandleOutsideCapture(CudnnHandle *handle, const char *call);
-
-/** A descriptor that was set, as four dimensions. */
+/** What a descriptor was set to. */
 View4 view(const TensorDescriptor *descriptor, const char *what, const char *call);
 View4 view(const FilterDescriptor &descriptor);
 

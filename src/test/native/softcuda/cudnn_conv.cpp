@@ -1,4 +1,4 @@
-// Convolution, its gradients and that of its bias.
+// Convolution and its gradients.
 //
 // Every execution checks its workspace and fills all of it with NaN. Algorithms that cuDNN calls
 // non-deterministic round differently from one execution to the next, replays of a graph included.
@@ -104,26 +104,5 @@ CUDNN_ENTRY int cudnnConvolutionBackwardFilter(CudnnHandle *handle, const void *
     execute(call, handle, {Direction::BackwardFilter, alpha, beta, algorithm, workspace, workspaceBytes}, problem,
             {call, "x", x, problem.conv.x}, {call, "dy", dy, problem.conv.y}, {call, "dw", dw, problem.conv.w},
             convolutionBackwardFilter);
-  });
-}
-
-CUDNN_ENTRY int cudnnConvolutionBackwardBias(CudnnHandle *handle, const void *alpha, TensorDescriptor *dyDesc,
-                                             const void *dy, const void *beta, TensorDescriptor *dbDesc, void *db) {
-  const char *call = "cudnnConvolutionBackwardBias";
-  return entry(call, [&] {
-    CudnnHandle &checked = liveHandle(handle, call);
-    View4 dyView = operandView(dyDesc, "dy", call);
-    View4 dbView = operandView(dbDesc, "db", call);
-    require(dbView.n == 1 && dbView.c == dyView.c && dbView.h == 1 && dbView.w == 1, CUDNN_STATUS_BAD_PARAM,
-            "db is not [1, " + std::to_string(dyView.c) + ", 1, 1]");
-    requireSameType(dyView, dbView, "dy and db");
-    Blend blend = blendOf(alpha, beta);
-    Operand gradient(call, "dy", dy, dyView);
-    Operand bias(call, "db", db, dbView);
-    requireApart(bias, {gradient});
-    submit(checked, call, [=] {
-      convolutionBackwardBias(dyView, gradient.read(), dbView, blend, bias.blended(blend));
-      spendBytes(gradient.bytes);
-    });
   });
 }

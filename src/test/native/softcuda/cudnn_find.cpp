@@ -1,8 +1,7 @@
-// The questions about a convolution: output size, workspace size, and which algorithm is fastest.
+// The questions about a convolution: workspace size, and which algorithms there are, the fastest first.
 //
-// Find...Ex may use its output tensor and workspace as it likes, so both are full of NaN afterwards.
-// Times are made up, the same at each call; results carry the entries that the real one's have: one
-// per algorithm and math type, the unsupported ones last with time -1.
+// Speeds are made up, the same at each call; results carry the entries that the real one's have: one
+// per algorithm and math type, the unsupported ones last.
 #include <cstdint>
 
 #include "cudnn_algorithms.h"
@@ -83,41 +82,6 @@ void report(const std::vector<AlgorithmResult> &found, int requested, int *retur
   std::copy(found.begin(), found.begin() + *returned, results);
 }
 
-int find(const char *call, CudnnHandle *handle, const Arguments &arguments, const void *input1, const void *input2,
-         void *output, int requested, int *returned, AlgorithmResult *results, void *workspace, size_t workspaceBytes) {
-  clear(returned);
-  return entry(call, [&] {
-    CudnnHandle &checked = liveHandleOutsideCapture(handle, call);
-    Problem problem = problemOf(arguments, call);
-    requireRoom(requested, returned, results);
-    const Convolution &conv = problem.conv;
-    const View4 &written = arguments.direction == Direction::Forward        ? conv.y
-                           : arguments.direction == Direction::BackwardData ? conv.x
-                                                                            : conv.w;
-    require(input1 != nullptr && input2 != nullptr, CUDNN_STATUS_BAD_PARAM, "null input");
-    Operand target(call, "output", output, written);
-    require(workspaceBytes == 0 || workspace != nullptr, CUDNN_STATUS_BAD_PARAM, "null workspace");
-    submit(checked, call, [=] {
-      scribble(target);
-      if (workspaceBytes > 0) {
-        scribble(Operand::scratch(call, "workspace", workspace, workspaceBytes));
-      }
-      spend(1000000);
-    });
-    require(synchronize(checked.stream) == 0, CUDNN_STATUS_EXECUTION_FAILED, "the device failed");
-    std::vector<AlgorithmResult> found = ranked(problem, arguments.direction);
-    for (AlgorithmResult &each : found) {
-      if (each.status == CUDNN_STATUS_SUCCESS && each.memory > workspaceBytes) {
-        each.status = CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED;
-        each.milliseconds = -1;
-      }
-    }
-    std::stable_partition(found.begin(), found.end(),
-                          [](const AlgorithmResult &each) { return each.status == CUDNN_STATUS_SUCCESS; });
-    report(found, requested, returned, results);
-  });
-}
-
 /** The heuristic's answer: the same order, no times. */
 int guess(const char *call, CudnnHandle *handle, const Arguments &arguments, int requested, int *returned,
           AlgorithmResult *results) {
@@ -146,27 +110,6 @@ int workspaceSize(const char *call, CudnnHandle *handle, const Arguments &argume
 }  // namespace softcuda
 
 using namespace softcuda;
-
-CUDNN_ENTRY int cudnnGetConvolution2dForwardOutputDim(ConvolutionDescriptor *conv, TensorDescriptor *x,
-                                                      FilterDescriptor *w, int *n, int *c, int *h, int *wOut) {
-  return entry("cudnnGetConvolution2dForwardOutputDim", [&] {
-    View4 y = outputDims(x, w, conv, "cudnnGetConvolution2dForwardOutputDim");
-    *n = y.n;
-    *c = y.c;
-    *h = y.h;
-    *wOut = y.w;
-  });
-}
-
-CUDNN_ENTRY int cudnnGetConvolutionNdForwardOutputDim(ConvolutionDescriptor *conv, TensorDescriptor *x,
-                                                      FilterDescriptor *w, int dims, int *dim) {
-  return entry("cudnnGetConvolutionNdForwardOutputDim", [&] {
-    require(dims == 4, CUDNN_STATUS_BAD_PARAM, "dimensions");
-    View4 y = outputDims(x, w, conv, "cudnnGetConvolutionNdForwardOutputDim");
-    const int found[] = {y.n, y.c, y.h, y.w};
-    std::copy(found, found + 4, dim);
-  });
-}
 
 CUDNN_ENTRY int cudnnGetConvolutionForwardWorkspaceSize(CudnnHandle *handle, TensorDescriptor *x, FilterDescriptor *w,
                                                         ConvolutionDescriptor *conv, TensorDescriptor *y, int id,
@@ -210,35 +153,4 @@ CUDNN_ENTRY int cudnnGetConvolutionBackwardFilterAlgorithm_v7(CudnnHandle *handl
                                                               AlgorithmResult *results) {
   return guess("cudnnGetConvolutionBackwardFilterAlgorithm_v7", handle, {Direction::BackwardFilter, x, dw, conv, dy},
                requested, returned, results);
-}
-
-CUDNN_ENTRY int cudnnFindConvolutionForwardAlgorithmEx(CudnnHandle *handle, TensorDescriptor *xDesc, const void *x,
-                                                       FilterDescriptor *wDesc, const void *w,
-                                                       ConvolutionDescriptor *conv, TensorDescriptor *yDesc, void *y,
-                                                       int requested, int *returned, AlgorithmResult *results,
-                                                       void *workspace, size_t workspaceBytes) {
-  return find("cudnnFindConvolutionForwardAlgorithmEx", handle, {Direction::Forward, xDesc, wDesc, conv, yDesc}, x, w,
-              y, requested, returned, results, workspace, workspaceBytes);
-}
-
-CUDNN_ENTRY int cudnnFindConvolutionBackwardDataAlgorithmEx(CudnnHandle *handle, FilterDescriptor *wDesc, const void *w,
-                                                            TensorDescriptor *dyDesc, const void *dy,
-                                                            ConvolutionDescriptor *conv, TensorDescriptor *dxDesc,
-                                                            void *dx, int requested, int *returned,
-                                                            AlgorithmResult *results, void *workspace,
-                                                            size_t workspaceBytes) {
-  return find("cudnnFindConvolutionBackwardDataAlgorithmEx", handle,
-              {Direction::BackwardData, dxDesc, wDesc, conv, dyDesc}, w, dy, dx, requested, returned, results,
-              workspace, workspaceBytes);
-}
-
-CUDNN_ENTRY int cudnnFindConvolutionBackwardFilterAlgorithmEx(CudnnHandle *handle, TensorDescriptor *xDesc,
-                                                              const void *x, TensorDescriptor *dyDesc, const void *dy,
-                                                              ConvolutionDescriptor *conv, FilterDescriptor *dwDesc,
-                                                              void *dw, int requested, int *returned,
-                                                              AlgorithmResult *results, void *workspace,
-                                                              size_t workspaceBytes) {
-  return find("cudnnFindConvolutionBackwardFilterAlgorithmEx", handle,
-              {Direction::BackwardFilter, xDesc, dwDesc, conv, dyDesc}, x, dy, dw, requested, returned, results,
-              workspace, workspaceBytes);
 }

@@ -21,16 +21,6 @@ CudnnHandle &liveHandle(CudnnHandle *handle, const char *call) {
   return checked;
 }
 
-CudnnHandle &liveHandleOutsideCapture(CudnnHandle *handle, const char *call) {
-  CudnnHandle &checked = liveHandle(handle, call);
-  if (isCapturing(checked.stream)) {
-    violation(std::string(call) + ": called while its stream is being captured, though it waits for it");
-    synchronize(checked.stream);  // which breaks the capture, as the real call does
-    throw Refusal{CUDNN_STATUS_EXECUTION_FAILED_CUDART, "stream is being captured"};
-  }
-  return checked;
-}
-
 Element elementOf(int type) {
   switch (type) {
     case CUDNN_DATA_FLOAT:
@@ -51,8 +41,9 @@ void requireSameType(const View4 &a, const View4 &b, const char *what) {
 }
 
 Blend blendOf(const void *alpha, const void *beta) {
-  require(alpha != nullptr && beta != nullptr, CUDNN_STATUS_BAD_PARAM, "null alpha or beta");
-  return {*static_cast<const float *>(alpha), *static_cast<const float *>(beta)};
+  const float *scaleNew = hostScalar("cuDNN", alpha), *scaleOld = hostScalar("cuDNN", beta);
+  require(scaleNew != nullptr && scaleOld != nullptr, CUDNN_STATUS_BAD_PARAM, "no alpha or beta on the host");
+  return {*scaleNew, *scaleOld};
 }
 
 void requireApart(const Operand &output, const std::vector<Operand> &others) {

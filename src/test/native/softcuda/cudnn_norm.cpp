@@ -1,9 +1,7 @@
-// Batch normalisation: training, inference, backward, and the Ex forms without a fused activation.
+// Batch normalisation: training, inference, backward.
 //
 // The per-activation mode is not there, nor are bf16 activations, which cuDNN does not promise in all
-// three passes. Fused forms exist in cuDNN for half precision alone, so they
-// answer NOT_SUPPORTED, as it does of fp32. The Ex forms' reserve space carries a mark from the
-// forward pass to the backward pass of the same x; their workspace is filled with NaN.
+// three passes.
 #include "cudnn_api.h"
 #include "norm_math.h"
 
@@ -11,7 +9,6 @@ namespace softcuda {
 namespace {
 
 constexpr double kMinEpsilon = 0.0;  // CUDNN_BN_MIN_EPSILON
-constexpr size_t kReserveBytes = 256;
 
 struct Optional {
   std::string what;
@@ -23,21 +20,10 @@ struct Optional {
   }
 };
 
-/** The extra memory of the Ex forms; none in the others. */
-struct Extra {
-  std::vector<Operand> workspace, reserve;
-};
-
 void requireSpatial(int mode) {
   require(mode == CUDNN_BATCHNORM_SPATIAL || mode == CUDNN_BATCHNORM_SPATIAL_PERSISTENT,
           mode == CUDNN_BATCHNORM_PER_ACTIVATION ? CUDNN_STATUS_NOT_SUPPORTED : CUDNN_STATUS_BAD_PARAM,
           "mode " + std::to_string(mode));
-}
-
-void requireUnfused(int ops) {
-  require(ops >= CUDNN_BATCHNORM_OPS_BN && ops <= CUDNN_BATCHNORM_OPS_BN_ADD_ACTIVATION, CUDNN_STATUS_BAD_PARAM,
-          "ops " + std::to_string(ops));
-  require(ops == CUDNN_BATCHNORM_OPS_BN, CUDNN_STATUS_NOT_SUPPORTED, "the software device fuses no activation");
 }
 
 View4 imageView(const TensorDescriptor *descriptor, const char *what, const char *call) {
@@ -60,19 +46,6 @@ void requireEpsilon(double epsilon) {
   require(epsilon >= kMinEpsilon, CUDNN_STATUS_BAD_PARAM, "epsilon " + std::to_string(epsilon));
 }
 
-size_t workspaceBytes(const View4 &x) { return (2 * sizeof(float) * x.c + 511) / 512 * 512; }
-
-Extra extraOf(const char *call, const View4 &x, const void *workspace, size_t workspaceSize, const void *reserve,
-              size_t reserveSize) {
-  require(workspaceSize >= workspaceBytes(x), CUDNN_STATUS_BAD_PARAM, "workspace too small");
-  require(reserveSize >= kReserveBytes, CUDNN_STATUS_BAD_PARAM, "reserve space too small");
-  return {{Operand::scratch(call, "workspace", workspace, workspaceSize)},
-          {Operand::scratch(call, "reserve space", reserve, reserveSize)}};
-}
-
-/** What the forward pass leaves in the reserve space. */
-uint64_t markOf(const Operand &x) { return reinterpret_cast<uintptr_t>(x.address) ^ 0x626e2d6d61726b21u; }
-
 struct Training {
   const char *call;
   CudnnHandle *handle;
@@ -90,7 +63,7 @@ struct Training {
   void *saveMean, *saveInvVariance;
 };
 
-void train(const Training &t, const Extra &extra) {
+void train(const Training &t) {
   CudnnHandle &checked = liveHandle(t.handle, t.call);
   requireSpatial(t.mode);
   View4 xView = imageView(t.xDesc, "x", t.call);
@@ -116,13 +89,6 @@ void train(const Training &t, const Extra &extra) {
   Optional saveInvVariance = optional("saved inverse variance", t.saveInvVariance);
   double factor = t.factor, epsilon = t.epsilon;
   submit(checked, call, [=] {
-    for (const Operand &each : extra.workspace) {
-      scribble(each);
-    }
-    for (const Operand &each : extra.reserve) {
-      uint64_t mark = markOf(in);
-      std::memcpy(device(each.address, each.bytes, Access::Write, each.what), &mark, sizeof mark);
-    }
     BatchStatistics statistics{runningMean.use(Access::ReadWrite), runningVariance.use(Access::ReadWrite),
                                saveMean.use(Access::Write), saveInvVariance.use(Access::Write)};
     batchNormTraining(xView, in.read(), yView, blend, out.blended(blend), scale.read(), bias.read(), factor, epsilon,
@@ -149,7 +115,7 @@ struct Backward {
   const void *savedMean, *savedInvVariance;
 };
 
-void backward(const Backward &b, const Extra &extra) {
+void backward(const Backward &b) {
   CudnnHandle &checked = liveHandle(b.handle, b.call);
   requireSpatial(b.mode);
   View4 xView = imageView(b.xDesc, "x", b.call);
@@ -176,33 +142,10 @@ void backward(const Backward &b, const Extra &extra) {
   Optional savedInvVariance{std::string(call) + " saved inverse variance", b.savedInvVariance, scale.bytes};
   double epsilon = b.epsilon;
   submit(checked, call, [=] {
-    for (const Operand &each : extra.workspace) {
-      scribble(each);
-    }
-    for (const Operand &each : extra.reserve) {
-      uint64_t mark;
-      std::memcpy(&mark, device(each.address, each.bytes, Access::Read, each.what), sizeof mark);
-      if (mark != markOf(in)) {
-        throw Fault(each.what + ": not what the forward pass over this x left there");
-      }
-    }
     batchNormBackward(xView, in.read(), dyView, gradient.read(), dxView, dataBlend, out.blended(dataBlend),
                       scale.read(), parameterBlend, dScale.blended(parameterBlend), dBias.blended(parameterBlend),
                       epsilon, savedMean.use(Access::Read), savedInvVariance.use(Access::Read));
     spendBytes(2 * (in.bytes + gradient.bytes) + out.bytes);
-  });
-}
-
-/** The three size queries of the Ex forms. */
-int size(const char *call, CudnnHandle *handle, int mode, int ops, TensorDescriptor *xDesc, bool reserve,
-         size_t *bytes) {
-  return entry(call, [&] {
-    liveHandle(handle, call);
-    requireSpatial(mode);
-    requireUnfused(ops);
-    View4 x = view(xDesc, "x", call);
-    require(bytes != nullptr, CUDNN_STATUS_BAD_PARAM, "null size");
-    *bytes = reserve ? kReserveBytes : workspaceBytes(x);
   });
 }
 
@@ -219,7 +162,6 @@ CUDNN_ENTRY int cudnnDeriveBNTensorDescriptor(TensorDescriptor *derived, TensorD
     TensorDescriptor &target = live(derived, call);
     // Parameters of half precision data are fp32.
     target.type = xDesc->type == CUDNN_DATA_DOUBLE ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT;
-    target.dims = 4;
     const int dim[] = {1, x.c, 1, 1};
     const int stride[] = {x.c, 1, 1, 1};
     std::copy(dim, dim + 4, target.dim);
@@ -234,24 +176,7 @@ CUDNN_ENTRY int cudnnBatchNormalizationForwardTraining(
   const char *call = "cudnnBatchNormalizationForwardTraining";
   return entry(call, [&] {
     train({call, handle, mode, alpha, beta, xDesc, x, yDesc, y, parameterDesc, scale, bias, factor, runningMean,
-           runningVariance, epsilon, saveMean, saveInvVariance},
-          {});
-  });
-}
-
-CUDNN_ENTRY int cudnnBatchNormalizationForwardTrainingEx(
-    CudnnHandle *handle, int mode, int ops, const void *alpha, const void *beta, TensorDescriptor *xDesc,
-    const void *x, TensorDescriptor *, const void *, TensorDescriptor *yDesc, void *y, TensorDescriptor *parameterDesc,
-    const void *scale, const void *bias, double factor, void *runningMean, void *runningVariance, double epsilon,
-    void *saveMean, void *saveInvVariance, ActivationDescriptor *, void *workspace, size_t workspaceSize,
-    void *reserve, size_t reserveSize) {
-  const char *call = "cudnnBatchNormalizationForwardTrainingEx";
-  return entry(call, [&] {
-    requireUnfused(ops);
-    Extra extra = extraOf(call, view(xDesc, "x", call), workspace, workspaceSize, reserve, reserveSize);
-    train({call, handle, mode, alpha, beta, xDesc, x, yDesc, y, parameterDesc, scale, bias, factor, runningMean,
-           runningVariance, epsilon, saveMean, saveInvVariance},
-          extra);
+           runningVariance, epsilon, saveMean, saveInvVariance});
   });
 }
 
@@ -293,45 +218,6 @@ CUDNN_ENTRY int cudnnBatchNormalizationBackward(
   const char *call = "cudnnBatchNormalizationBackward";
   return entry(call, [&] {
     backward({call, handle, mode, alphaData, betaData, alphaParameter, betaParameter, xDesc, x, dyDesc, dy, dxDesc, dx,
-              parameterDesc, scale, dScale, dBias, epsilon, savedMean, savedInvVariance},
-             {});
+              parameterDesc, scale, dScale, dBias, epsilon, savedMean, savedInvVariance});
   });
-}
-
-CUDNN_ENTRY int cudnnBatchNormalizationBackwardEx(
-    CudnnHandle *handle, int mode, int ops, const void *alphaData, const void *betaData, const void *alphaParameter,
-    const void *betaParameter, TensorDescriptor *xDesc, const void *x, TensorDescriptor *, const void *,
-    TensorDescriptor *dyDesc, const void *dy, TensorDescriptor *, void *, TensorDescriptor *dxDesc, void *dx,
-    TensorDescriptor *parameterDesc, const void *scale, const void *, void *dScale, void *dBias, double epsilon,
-    const void *savedMean, const void *savedInvVariance, ActivationDescriptor *, void *workspace, size_t workspaceSize,
-    void *reserve, size_t reserveSize) {
-  const char *call = "cudnnBatchNormalizationBackwardEx";
-  return entry(call, [&] {
-    requireUnfused(ops);
-    Extra extra = extraOf(call, view(xDesc, "x", call), workspace, workspaceSize, reserve, reserveSize);
-    backward({call, handle, mode, alphaData, betaData, alphaParameter, betaParameter, xDesc, x, dyDesc, dy, dxDesc, dx,
-              parameterDesc, scale, dScale, dBias, epsilon, savedMean, savedInvVariance},
-             extra);
-  });
-}
-
-CUDNN_ENTRY int cudnnGetBatchNormalizationForwardTrainingExWorkspaceSize(CudnnHandle *handle, int mode, int ops,
-                                                                         TensorDescriptor *xDesc, TensorDescriptor *,
-                                                                         TensorDescriptor *, TensorDescriptor *,
-                                                                         ActivationDescriptor *, size_t *bytes) {
-  return size("cudnnGetBatchNormalizationForwardTrainingExWorkspaceSize", handle, mode, ops, xDesc, false, bytes);
-}
-
-CUDNN_ENTRY int cudnnGetBatchNormalizationBackwardExWorkspaceSize(CudnnHandle *handle, int mode, int ops,
-                                                                  TensorDescriptor *xDesc, TensorDescriptor *,
-                                                                  TensorDescriptor *, TensorDescriptor *,
-                                                                  TensorDescriptor *, TensorDescriptor *,
-                                                                  ActivationDescriptor *, size_t *bytes) {
-  return size("cudnnGetBatchNormalizationBackwardExWorkspaceSize", handle, mode, ops, xDesc, false, bytes);
-}
-
-CUDNN_ENTRY int cudnnGetBatchNormalizationTrainingExReserveSpaceSize(CudnnHandle *handle, int mode, int ops,
-                                                                     ActivationDescriptor *, TensorDescriptor *xDesc,
-                                                                     size_t *bytes) {
-  return size("cudnnGetBatchNormalizationTrainingExReserveSpaceSize", handle, mode, ops, xDesc, true, bytes);
 }

@@ -213,12 +213,6 @@ SOFTCUDA_API int cuCtxSetCurrent(Context *context) {
   return Success;
 }
 
-SOFTCUDA_API int cuCtxGetCurrent(Context **context) {
-  Call call("cuCtxGetCurrent", Needs::Init);
-  *context = current;
-  return call.error();
-}
-
 SOFTCUDA_API int cuCtxSynchronize() {
   Call call("cuCtxSynchronize", Needs::Context);
   if (call.error() != 0) return call.error();

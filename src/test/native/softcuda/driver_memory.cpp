@@ -1,9 +1,7 @@
 // Allocation, copies and fills.
 //
-// Synchronous copies go through the legacy stream, which non-blocking streams do not wait for. One from pageable memory
-// returns when the host memory is staged, as CUDA's documentation allows: the bytes are on the device only after a
-// synchronisation of the legacy stream or the context. Asynchronous copies read and write pinned memory when they run.
-#include <algorithm>
+// The synchronous copy goes through the legacy stream, which non-blocking streams do not wait for. Asynchronous copies
+// read and write pinned memory when they run.
 #include <cstring>
 
 #include "call.h"
@@ -68,28 +66,6 @@ Work download(void *to, Address from, size_t bytes, const char *name, bool pinne
   });
 }
 
-Work staged(Address to, const void *from, size_t bytes, const char *name) {
-  auto copy = std::make_shared<std::vector<char>>(static_cast<const char *>(from), static_cast<const char *>(from) + bytes);
-  return work([=] {
-    move(device(at(to), bytes, Access::Write, std::string(name) + " destination"), copy->data(), bytes);
-  });
-}
-
-int fill(const Call &call, Address to, unsigned value, size_t unitBytes, size_t count, CUstream handle) {
-  Stream *stream;
-  int problem = checkStream(call, handle, &stream);
-  if (problem == 0) problem = checkDevice(call, to, unitBytes * count);
-  if (problem == 0 && to % unitBytes != 0) problem = call.refuse(InvalidValue, "the address is not aligned");
-  if (problem != 0) return problem;
-  const char *name = call.name();
-  return enqueueOn(*stream, name, work([=] {
-    void *memory = device(at(to), unitBytes * count, Access::Write, name);
-    if (unitBytes == 1) std::memset(memory, static_cast<int>(value), count);
-    if (unitBytes == 4) std::fill_n(static_cast<unsigned *>(memory), count, value);
-    spend(static_cast<uint64_t>(static_cast<double>(unitBytes * count) * nanosPerByte));
-  }));
-}
-
 }  // namespace
 }  // namespace softcuda
 
@@ -133,20 +109,6 @@ SOFTCUDA_API int cuMemFreeHost(void *host) {
   if (call.error() != 0) return call.error();
   if (pinnedMemory().release(host, call.name())) return call.result(Success);
   return call.refuse(InvalidValue, hex(host) + " is no pinned allocation: " + pinnedMemory().describe(host));
-}
-
-SOFTCUDA_API int cuMemcpyHtoD_v2(Address to, const void *from, size_t bytes) {
-  Call call("cuMemcpyHtoD_v2", Needs::Context, "copy", true);
-  if (call.error() != 0) return call.error();
-  int problem = checkDevice(call, to, bytes);
-  if (problem == 0) problem = checkHost(call, from);
-  if (problem == 0) problem = synchronize(nullptr);
-  if (problem != 0) return problem;
-  if (!pinnedMemory().holds(from, bytes)) {
-    return enqueueOn(legacyStream(), call.name(), staged(to, from, bytes, call.name()));
-  }
-  problem = enqueueOn(legacyStream(), call.name(), upload(to, from, bytes, call.name()));
-  return problem != 0 ? problem : synchronize(nullptr);
 }
 
 SOFTCUDA_API int cuMemcpyDtoH_v2(void *to, Address from, size_t bytes) {
@@ -198,13 +160,17 @@ SOFTCUDA_API int cuMemcpyDtoDAsync_v2(Address to, Address from, size_t bytes, CU
   }));
 }
 
-SOFTCUDA_API int cuMemsetD8Async(Address to, unsigned char value, size_t count, CUstream stream) {
+SOFTCUDA_API int cuMemsetD8Async(Address to, unsigned char value, size_t bytes, CUstream handle) {
   Call call("cuMemsetD8Async", Needs::Context, "copy");
-  return call.error() != 0 ? call.error() : fill(call, to, value, 1, count, stream);
-}
-
-SOFTCUDA_API int cuMemsetD32Async(Address to, unsigned value, size_t count, CUstream stream) {
-  Call call("cuMemsetD32Async", Needs::Context, "copy");
-  return call.error() != 0 ? call.error() : fill(call, to, value, 4, count, stream);
+  if (call.error() != 0) return call.error();
+  Stream *stream;
+  int problem = checkStream(call, handle, &stream);
+  if (problem == 0) problem = checkDevice(call, to, bytes);
+  if (problem != 0) return problem;
+  const char *name = call.name();
+  return enqueueOn(*stream, name, work([=] {
+    std::memset(device(at(to), bytes, Access::Write, name), value, bytes);
+    spend(static_cast<uint64_t>(static_cast<double>(bytes) * nanosPerByte));
+  }));
 }
 }

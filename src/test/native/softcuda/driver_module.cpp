@@ -138,14 +138,6 @@ SOFTCUDA_API int cuModuleLoadData(Module **module, const void *image) {
   return status;
 }
 
-SOFTCUDA_API int cuModuleLoadDataEx(Module **module, const void *image, unsigned, int *, void **) {
-  Call call("cuModuleLoadDataEx", Needs::Context, "module", true);
-  if (call.error() != 0) return call.error();
-  int status = loadModule(image, module);
-  if (status == Success) track("module", *module, call.name());
-  return status;
-}
-
 SOFTCUDA_API int cuModuleUnload(Module *module) {
   Call call("cuModuleUnload", Needs::Destruction, "", true);
   if (call.error() != 0) return call.error();
@@ -160,7 +152,7 @@ SOFTCUDA_API int cuModuleGetFunction(Function **function, Module *module, const 
   if (!checkLive("module", module, call.name())) return InvalidHandle;
   for (int i = 0; i < module->table->kernelCount; i++) {
     if (std::strcmp(module->table->kernels[i].name, name) != 0) continue;
-    *function = new Function{module, &module->table->kernels[i]};
+    *function = new Function{module, &module->table->kernels[i], name};
     functions().insert(*function);
     return Success;
   }
@@ -173,7 +165,9 @@ SOFTCUDA_API int cuLaunchKernel(Function *function, unsigned gridX, unsigned gri
   Call call("cuLaunchKernel", Needs::Context, "launch");
   if (call.error() != 0) return call.error();
   if (functions().count(function) == 0) return call.refuse(InvalidHandle, "no such function");
-  if (!function->module->loaded) return call.refuse(InvalidHandle, "the function's module was unloaded");
+  if (!isLive("module", function->module)) {
+    return call.refuse(InvalidHandle, "the function's module was unloaded, or its context has ended");
+  }
   Stream *stream = streamOf(handle);
   if (stream == nullptr) return call.refuse(InvalidHandle, "stream " + hex(handle) + " is not live");
   const SoftcudaKernel &kernel = *function->kernel;
@@ -187,6 +181,6 @@ SOFTCUDA_API int cuLaunchKernel(Function *function, unsigned gridX, unsigned gri
     problem = call.refuse(InvalidValue, counted(kernel) + ", none are given");
   }
   if (problem != 0) return problem;
-  return enqueueOn(*stream, kernel.name, std::make_shared<const std::function<void()>>([launch] { launch->run(); }));
+  return enqueueOn(*stream, function->name.c_str(), std::make_shared<const std::function<void()>>([launch] { launch->run(); }));
 }
 }

@@ -18,12 +18,7 @@ int checkHandle(const Call &call, const char *kind, T *handle) {
   return checkLive(kind, handle, call.name()) ? Success : InvalidHandle;
 }
 
-/** A question or wait that a captured stream cannot answer. */
-int refuseCaptured(const Call &call, const Stream &stream) {
-  if (stream.capture == nullptr) return Success;
-  return breakCapture(*stream.capture, CaptureUnsupported, std::string(call.name()) + " on a stream being captured");
-}
-
+/** A question or wait that an event recorded in a capture cannot answer. */
 int refuseCaptured(const Call &call, const Event &event) {
   if (event.capture == nullptr) return Success;
   if (!event.capture->ended) event.capture->invalid = true;
@@ -62,15 +57,6 @@ SOFTCUDA_API int cuStreamSynchronize(CUstream handle) {
   if (call.error() != 0) return call.error();
   int problem = checkStream(call, handle, &stream);
   return problem != 0 ? problem : synchronize(handle);
-}
-
-SOFTCUDA_API int cuStreamQuery(CUstream handle) {
-  Call call("cuStreamQuery", Needs::Context);
-  if (call.error() != 0) return call.error();
-  Stream *stream;
-  int problem = checkStream(call, handle, &stream);
-  if (problem == 0) problem = refuseCaptured(call, *stream);
-  return problem != 0 ? problem : query(stream->last, stream->notReady);
 }
 
 SOFTCUDA_API int cuStreamWaitEvent(CUstream handle, Event *event, unsigned flags) {
@@ -160,15 +146,6 @@ SOFTCUDA_API int cuStreamEndCapture(CUstream handle, Graph **graph) {
   int problem = checkStream(call, handle, &stream);
   if (problem == 0) problem = endCapture(*stream, graph);
   if (problem == 0) track("graph", *graph, call.name());
-  return problem;
-}
-
-SOFTCUDA_API int cuStreamIsCapturing(CUstream handle, int *status) {
-  Call call("cuStreamIsCapturing", Needs::Context);
-  if (call.error() != 0) return call.error();
-  Stream *stream;
-  int problem = checkStream(call, handle, &stream);
-  if (problem == 0) *status = stream->capture == nullptr ? 0 : stream->capture->invalid ? 2 : 1;
   return problem;
 }
 

@@ -39,16 +39,4 @@ SOFTCUDA_FAST void gemm(int m, int n, int k, Factor a, Factor b, bool tf32, Blen
   }
 }
 
-void gemv(int rows, int columns, Factor a, const float *x, int incx, Blend blend, float *y, int incy) {
-  const float *firstX = incx < 0 ? x - static_cast<long>(columns - 1) * incx : x;
-  float *firstY = incy < 0 ? y - static_cast<long>(rows - 1) * incy : y;
-  for (long i = 0; i < rows; i++) {
-    double sum = 0;
-    for (long j = 0; j < columns; j++) {
-      sum += static_cast<double>(a.at(i, j)) * firstX[j * incx];
-    }
-    blend.store(firstY + i * incy, sum);
-  }
-}
-
 }  // namespace softcuda

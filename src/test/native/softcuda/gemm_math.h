@@ -19,7 +19,4 @@ struct Factor {
 /** C[m, n] = alpha * op(A)[m, k] * op(B)[k, n] + beta * C; operands rounded to TF32 where told. */
 void gemm(int m, int n, int k, Factor a, Factor b, bool tf32, Blend blend, float *c, int ldc);
 
-/** y = alpha * op(A) * x + beta * y, where op(A) has `rows` rows; negative increments run backwards. */
-void gemv(int rows, int columns, Factor a, const float *x, int incx, Blend blend, float *y, int incy);
-
 }  // namespace softcuda

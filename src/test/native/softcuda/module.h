@@ -37,7 +37,8 @@ struct Module {
 
 struct Function {
   Module *module;
-  const SoftcudaKernel *kernel;
+  const SoftcudaKernel *kernel;  // gone with the module
+  std::string name;              // of the kernel; stays, since work that is enqueued goes by it
 };
 
 /** Loads an image; returns a CUresult. */

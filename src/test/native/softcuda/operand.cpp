@@ -124,6 +124,12 @@ const Operand *overlapping(const Operand &operand, const std::vector<Operand> &o
   return nullptr;
 }
 
+const float *hostScalar(const char *call, const void *pointer) {
+  if (pointer == nullptr || !onDevice(pointer, 0)) return static_cast<const float *>(pointer);
+  violation(std::string(call) + ": the host would read its scaling factor at " + hex(pointer) + ", device memory");
+  return nullptr;
+}
+
 void scribble(const Operand &memory) {
   std::memset(device(memory.address, memory.bytes, Access::Write, memory.what), 0xFF, memory.bytes);
 }

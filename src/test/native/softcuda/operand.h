@@ -69,6 +69,9 @@ struct Operand {
 /** The first of the others that shares memory with an operand, or null. */
 const Operand *overlapping(const Operand &operand, const std::vector<Operand> &others);
 
+/** A scaling factor, which a library reads from host memory at the call; null if it is not there. */
+const float *hostScalar(const char *call, const void *pointer);
+
 /** Fills memory with NaN bytes: scratch that nobody may rely on. */
 void scribble(const Operand &memory);
 

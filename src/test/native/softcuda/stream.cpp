@@ -50,7 +50,6 @@ int enqueueOn(Stream &stream, const char *call, Work work) {
   }
   if (stream.capture == nullptr) {
     stream.last = scheduler().submit(call, std::move(work), frontier(stream));
-    stream.notReady = -1;
     return Success;
   }
   if (stream.capture->invalid) return CaptureInvalidated;

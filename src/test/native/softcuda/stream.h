@@ -17,7 +17,6 @@ struct Stream {
   ItemPtr last;
   Capture *capture = nullptr;
   std::vector<int> tips;  // while captured: nodes that the next one depends on
-  int notReady = -1;      // NOT_READY answers left; -1: to be drawn
 };
 
 struct Event {
@@ -25,7 +24,7 @@ struct Event {
   ItemPtr item;
   Capture *capture = nullptr;  // of the last record, if that was captured
   std::vector<int> tips;
-  int notReady = -1;
+  int notReady = -1;  // NOT_READY answers left; -1: to be drawn
 };
 
 struct Node {

@@ -20,6 +20,9 @@ abstract class BackendContract {
   /** More than one, so that passes are cut into parts on a machine with one core too. */
   static final int THREADS = 2;
 
+  /** Leaves out all backends but the named one. */
+  private static final String ONLY = System.getProperty("convtrain.test.backend");
+
   private static Backend opened;
 
   @Parameter Backend.Provider provider;
@@ -27,6 +30,7 @@ abstract class BackendContract {
   static List<Named<Backend.Provider>> providers() {
     return ServiceLoader.load(Backend.Provider.class).stream()
         .map(ServiceLoader.Provider::get)
+        .filter(each -> ONLY == null || ONLY.equals(each.name()))
         .map(each -> Named.of(each.name(), each))
         .toList();
   }

@@ -3,6 +3,7 @@ package convtrain.softcuda;
 import static convtrain.softcuda.DriverFixture.ok;
 
 import convtrain.graph.Window2d;
+import java.nio.ByteOrder;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import jcuda.Pointer;
@@ -14,7 +15,6 @@ import jcuda.jcudnn.cudnnConvolutionMode;
 import jcuda.jcudnn.cudnnDataType;
 import jcuda.jcudnn.cudnnFilterDescriptor;
 import jcuda.jcudnn.cudnnHandle;
-import jcuda.jcudnn.cudnnPoolingDescriptor;
 import jcuda.jcudnn.cudnnTensorDescriptor;
 import jcuda.jcudnn.cudnnTensorFormat;
 import jcuda.runtime.cudaStream_t;
@@ -107,34 +107,23 @@ final class CudnnFixture implements AutoCloseable {
     return made;
   }
 
-  cudnnPoolingDescriptor pooling(int mode, int nan, Window2d window) {
-    cudnnPoolingDescriptor made = new cudnnPoolingDescriptor();
-    ok(JCudnn.cudnnCreatePoolingDescriptor(made));
-    ends.push(() -> ok(JCudnn.cudnnDestroyPoolingDescriptor(made)));
-    ok(
-        JCudnn.cudnnSetPooling2dDescriptor(
-            made,
-            mode,
-            nan,
-            window.kernel().h(),
-            window.kernel().w(),
-            window.padTop(),
-            window.padLeft(),
-            window.stride().h(),
-            window.stride().w()));
-    return made;
-  }
-
   /** A device copy of 16-bit values. */
   CUdeviceptr halves(short... values) {
     return freed(halves(cuda, values));
   }
 
-  /** The copy reaches the device when the context is waited for, not when the call returns. */
   static CUdeviceptr halves(DriverFixture cuda, short... values) {
-    CUdeviceptr made = cuda.device((values.length + 1L) / 2);
-    ok(JCudaDriver.cuMemcpyHtoD(made, Pointer.to(values), 2L * values.length));
-    ok(JCudaDriver.cuCtxSynchronize());
+    int floats = (values.length + 1) / 2;
+    Pointer pinned = cuda.pinned(floats);
+    pinned
+        .getByteBuffer(0, 2L * values.length)
+        .order(ByteOrder.nativeOrder())
+        .asShortBuffer()
+        .put(values);
+    CUdeviceptr made = cuda.device((long) floats);
+    ok(JCudaDriver.cuMemcpyHtoDAsync(made, pinned, 2L * values.length, cuda.stream));
+    ok(JCudaDriver.cuStreamSynchronize(cuda.stream));
+    ok(JCudaDriver.cuMemFreeHost(pinned));
     return made;
   }
 

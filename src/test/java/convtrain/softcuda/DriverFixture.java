@@ -59,12 +59,16 @@ final class DriverFixture implements AutoCloseable {
   /** Device memory with these values, on the device when this returns. */
   CUdeviceptr device(float... values) {
     CUdeviceptr made = device((long) values.length);
+    write(made, values);
+    return made;
+  }
+
+  void write(CUdeviceptr to, float... values) {
     Pointer pinned = pinned(values.length);
     view(pinned, values.length).put(values);
-    ok(JCudaDriver.cuMemcpyHtoDAsync(made, pinned, bytes(values.length), stream));
+    ok(JCudaDriver.cuMemcpyHtoDAsync(to, pinned, bytes(values.length), stream));
     ok(JCudaDriver.cuStreamSynchronize(stream));
     ok(JCudaDriver.cuMemFreeHost(pinned));
-    return made;
   }
 
   Pointer pinned(int floats) {

@@ -17,9 +17,7 @@ import jcuda.jcublas.JCublas2;
 import jcuda.jcublas.cublasComputeType;
 import jcuda.jcublas.cublasGemmAlgo;
 import jcuda.jcublas.cublasHandle;
-import jcuda.jcublas.cublasMath;
 import jcuda.jcublas.cublasOperation;
-import jcuda.jcublas.cublasPointerMode;
 import jcuda.runtime.cudaStream_t;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -32,6 +30,9 @@ class SoftCublasTest {
   private static final int INVALID_VALUE = 7;
   private static final int N = cublasOperation.CUBLAS_OP_N;
   private static final int T = cublasOperation.CUBLAS_OP_T;
+  private static final int FP32 = cudaDataType.CUDA_R_32F;
+  private static final int FP16 = cudaDataType.CUDA_R_16F;
+  private static final int EXACT = cublasComputeType.CUBLAS_COMPUTE_32F;
   private static final int M = 4;
   private static final int COLUMNS = 3;
   private static final int K = 5;
@@ -99,8 +100,7 @@ class SoftCublasTest {
     Matrix b = stored(this, opB, K, COLUMNS);
     Matrix c = new Matrix(M, COLUMNS);
     ok(
-        JCublas2.cublasSgemm(
-            blas,
+        gemm(
             opA,
             opB,
             M,
@@ -108,12 +108,15 @@ class SoftCublasTest {
             K,
             scalar(0.75f),
             a.at,
+            FP32,
             a.ld,
             b.at,
             b.ld,
             scalar(beta),
             c.at,
-            c.ld));
+            FP32,
+            c.ld,
+            EXACT));
     float[] found = cuda.read(c.at, c.values.length);
     for (int row = 0; row < M; row++) {
       for (int column = 0; column < COLUMNS; column++) {
@@ -129,59 +132,35 @@ class SoftCublasTest {
     assertThat(SoftCuda.violations()).isEmpty();
   }
 
-  @ParameterizedTest
-  @CsvSource({"0", "1"})
-  void matrixTimesVectorIsRight(int operation) {
-    Matrix a = new Matrix(M, K);
-    int rows = operation == N ? M : K;
-    int columns = operation == N ? K : M;
-    float[] x = new float[columns];
-    Arrays.setAll(new double[columns], i -> x[i] = i + 1);
-    float[] start = new float[2 * rows];
-    Arrays.fill(start, 1);
-    CUdeviceptr y = device(start);
-    ok(
-        JCublas2.cublasSgemv(
-            blas, operation, M, K, scalar(2), a.at, a.ld, device(x), 1, scalar(1), y, 2));
-    float[] found = cuda.read(y, 2 * rows);
-    for (int row = 0; row < rows; row++) {
-      double sum = 0;
-      for (int column = 0; column < columns; column++) {
-        sum += a.get(operation, row, column) * x[column];
-      }
-      assertThat((double) found[2 * row]).isCloseTo(2 * sum + 1, within(1e-4));
-      assertThat(found[2 * row + 1]).isEqualTo(1);
-    }
-  }
-
   @Test
   void halvesMultiplyIntoFp32() {
     short[] oneToFour = {0x3c00, 0x4000, 0x4200, 0x4400};
     CUdeviceptr a = CudnnFixture.halves(cuda, oneToFour);
     memory.add(a);
     CUdeviceptr c = device(new float[4]);
-    ok(
-        JCublas2.cublasGemmEx_new(
-            blas,
-            N,
-            N,
-            2,
-            2,
-            2,
-            scalar(1),
-            a,
-            cudaDataType.CUDA_R_16F,
-            2,
-            a,
-            cudaDataType.CUDA_R_16F,
-            2,
-            scalar(0),
-            c,
-            cudaDataType.CUDA_R_32F,
-            2,
-            cublasComputeType.CUBLAS_COMPUTE_32F,
-            cublasGemmAlgo.CUBLAS_GEMM_DEFAULT));
+    ok(gemm(N, N, 2, 2, 2, scalar(1), a, FP16, 2, a, 2, scalar(0), c, FP32, 2, EXACT));
     assertThat(cuda.read(c, 4)).containsExactly(7, 10, 15, 22);
+  }
+
+  @Test
+  void halvesAreRoundedToTheNearestEven() {
+    // 1, 1 + 2^-10, 65504, 2^-24, doubled and halved: the largest overflows, the smallest ties to 0
+    short[] values = {0x3c00, 0x3c01, 0x7bff, 0x0001};
+    assertThat(scaled(2, values)).containsExactly(0x4000, 0x4001, 0x7c00, 0x0002);
+    assertThat(scaled(0.5f, values)).containsExactly(0x3800, 0x3801, 0x77ff, 0x0000);
+  }
+
+  private short[] scaled(float factor, short... values) {
+    CUdeviceptr a = CudnnFixture.halves(cuda, values);
+    memory.add(a);
+    CUdeviceptr one = CudnnFixture.halves(cuda, (short) 0x3c00);
+    memory.add(one);
+    CUdeviceptr c = device(new float[2]);
+    ok(gemm(N, N, 4, 1, 1, scalar(factor), a, FP16, 4, one, 1, scalar(0), c, FP16, 4, EXACT));
+    ok(JCudaDriver.cuCtxSynchronize());
+    short[] found = new short[4];
+    ok(JCudaDriver.cuMemcpyDtoH(Pointer.to(found), c, 8));
+    return found;
   }
 
   @Test
@@ -189,26 +168,67 @@ class SoftCublasTest {
     CUdeviceptr a = device(1 + 0x1p-12f);
     CUdeviceptr one = device(1f);
     CUdeviceptr c = device(0f);
-    ok(JCublas2.cublasSetMathMode(blas, cublasMath.CUBLAS_DEFAULT_MATH));
     assertThat(product(a, one, c)).isEqualTo(1 + 0x1p-12f);
-    ok(JCublas2.cublasSetMathMode(blas, cublasMath.CUBLAS_TF32_TENSOR_OP_MATH));
-    assertThat(product(a, one, c)).isEqualTo(1);
+    int fast = cublasComputeType.CUBLAS_COMPUTE_32F_FAST_TF32;
+    ok(gemm(N, N, 1, 1, 1, scalar(1), a, FP32, 1, one, 1, scalar(0), c, FP32, 1, fast));
+    assertThat(cuda.read(c, 1)).containsExactly(1);
   }
 
   private float product(CUdeviceptr a, CUdeviceptr b, CUdeviceptr c) {
-    ok(JCublas2.cublasSgemm(blas, N, N, 1, 1, 1, scalar(1), a, 1, b, 1, scalar(0), c, 1));
+    ok(gemm(N, N, 1, 1, 1, scalar(1), a, FP32, 1, b, 1, scalar(0), c, FP32, 1, EXACT));
     return cuda.read(c, 1)[0];
   }
 
+  /** C = alpha op(A) op(B) + beta C, where A and B are of one type. */
+  private int gemm(
+      int opA,
+      int opB,
+      int m,
+      int n,
+      int k,
+      Pointer alpha,
+      Pointer a,
+      int type,
+      int lda,
+      Pointer b,
+      int ldb,
+      Pointer beta,
+      Pointer c,
+      int typeC,
+      int ldc,
+      int compute) {
+    return JCublas2.cublasGemmEx_new(
+        blas,
+        opA,
+        opB,
+        m,
+        n,
+        k,
+        alpha,
+        a,
+        type,
+        lda,
+        b,
+        type,
+        ldb,
+        beta,
+        c,
+        typeC,
+        ldc,
+        compute,
+        cublasGemmAlgo.CUBLAS_GEMM_DEFAULT);
+  }
+
   @Test
-  void scalarsOnTheDeviceAreReadWhenTheProductRuns() {
+  void scalingFactorThatTheHostWouldReadOnTheDeviceIsRefused() {
     CUdeviceptr a = device(2f);
     CUdeviceptr c = device(5f);
-    CUdeviceptr alpha = device(3f);
-    CUdeviceptr beta = device(0f);
-    ok(JCublas2.cublasSetPointerMode(blas, cublasPointerMode.CUBLAS_POINTER_MODE_DEVICE));
-    ok(JCublas2.cublasSgemm(blas, N, N, 1, 1, 1, alpha, a, 1, a, 1, beta, c, 1));
-    assertThat(cuda.read(c, 1)).containsExactly(12);
+    assertThat(gemm(N, N, 1, 1, 1, a, a, FP32, 1, a, 1, scalar(0), c, FP32, 1, EXACT))
+        .isEqualTo(INVALID_VALUE);
+    assertThat(SoftCuda.violations())
+        .singleElement()
+        .asString()
+        .contains("cublasGemmEx: the host would read its scaling factor", "device memory");
   }
 
   @Test
@@ -242,7 +262,7 @@ class SoftCublasTest {
   }
 
   private int gemm(int opA, Pointer a, int lda, Pointer b, int ldb, Pointer c, int ldc) {
-    return JCublas2.cublasSgemm(
-        blas, opA, N, M, COLUMNS, K, scalar(1), a, lda, b, ldb, scalar(0), c, ldc);
+    return gemm(
+        opA, N, M, COLUMNS, K, scalar(1), a, FP32, lda, b, ldb, scalar(0), c, FP32, ldc, EXACT);
   }
 }

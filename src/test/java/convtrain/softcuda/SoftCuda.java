@@ -30,7 +30,11 @@ public final class SoftCuda {
     if (control == null) {
       return "no software CUDA device: " + CONTROL + " is not set; run the tests with Maven";
     }
-    Path folder = Path.of(control).getParent();
+    return unavailable(Path.of(control).getParent());
+  }
+
+  /** Why what build.sh made in a folder is no device; empty if it is one. */
+  static String unavailable(Path folder) {
     if (Files.exists(folder.resolve("unavailable"))) {
       return read(folder.resolve("unavailable")).get(0);
     }

@@ -144,6 +144,20 @@ class SoftCudaDriverTest {
   }
 
   @Test
+  void moduleUnloadedBeforeItsWorkRanIsAFault() {
+    try (DriverFixture cuda = new DriverFixture()) {
+      CUdeviceptr x = cuda.device(1f);
+      CUmodule module = cuda.module(ADD);
+      ok(cuda.launch(cuda.stream, function(module, "add"), 1, 32, 0, x, 1f, 1));
+      ok(JCudaDriver.cuModuleUnload(module));
+      assertThat(JCudaDriver.cuStreamSynchronize(cuda.stream))
+          .isEqualTo(CUresult.CUDA_ERROR_LAUNCH_FAILED);
+      JCudaDriver.cuMemFree(x);
+    }
+    assertThat(SoftCuda.violations()).containsExactly("add: its module was unloaded before it ran");
+  }
+
+  @Test
   void whatIsLeftAtTheEndIsListedWithTheCallThatMadeIt() {
     try (DriverFixture cuda = new DriverFixture()) {
       cuda.device(25);
@@ -165,7 +179,7 @@ class SoftCudaDriverTest {
   void callsWithoutACurrentContextAreRefused() throws InterruptedException {
     int[] status = new int[1];
     try (DriverFixture cuda = new DriverFixture()) {
-      Thread other = new Thread(() -> status[0] = JCudaDriver.cuStreamQuery(cuda.stream));
+      Thread other = new Thread(() -> status[0] = JCudaDriver.cuStreamSynchronize(cuda.stream));
       other.start();
       other.join();
     }
@@ -212,7 +226,7 @@ class SoftCudaDriverTest {
       try (DriverFixture cuda = new DriverFixture("seed=" + seed)) {
         CUdeviceptr x = cuda.device(4);
         CUevent done = cuda.event();
-        ok(JCudaDriver.cuMemsetD32Async(x, 0, 4, cuda.stream));
+        ok(JCudaDriver.cuMemsetD8Async(x, (byte) 0, 16, cuda.stream));
         ok(JCudaDriver.cuEventRecord(done, cuda.stream));
         int polls = 0;
         while (JCudaDriver.cuEventQuery(done) == CUresult.CUDA_ERROR_NOT_READY) {
@@ -233,10 +247,10 @@ class SoftCudaDriverTest {
       CUdeviceptr x = cuda.device(4);
       CUevent[] events = {cuda.event(), cuda.event(), cuda.event()};
       ok(JCudaDriver.cuEventRecord(events[0], cuda.stream));
-      ok(JCudaDriver.cuMemsetD32Async(x, 0, 4, cuda.stream));
+      ok(JCudaDriver.cuMemsetD8Async(x, (byte) 0, 16, cuda.stream));
       ok(JCudaDriver.cuEventRecord(events[1], cuda.stream));
-      ok(JCudaDriver.cuMemsetD32Async(x, 0, 4, cuda.stream));
-      ok(JCudaDriver.cuMemsetD32Async(x, 0, 4, cuda.stream));
+      ok(JCudaDriver.cuMemsetD8Async(x, (byte) 0, 16, cuda.stream));
+      ok(JCudaDriver.cuMemsetD8Async(x, (byte) 0, 16, cuda.stream));
       ok(JCudaDriver.cuEventRecord(events[2], cuda.stream));
       float[] millis = new float[1];
       assertThat(JCudaDriver.cuEventElapsedTime(millis, events[0], events[1]))

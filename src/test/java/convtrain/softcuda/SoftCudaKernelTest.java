@@ -4,6 +4,7 @@ import static convtrain.softcuda.DriverFixture.function;
 import static convtrain.softcuda.DriverFixture.ok;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.Arrays;
 import java.util.stream.IntStream;
 import jcuda.driver.CUdeviceptr;
 import jcuda.driver.CUmodule;
@@ -92,6 +93,67 @@ class SoftCudaKernelTest {
       ok(JCudaDriver.cuMemFree(y));
       return sums[0] + sums[1] + sums[2];
     }
+  }
+
+  /** Of 40 threads: a whole warp and a part of one. */
+  private static final String LANES =
+      """
+      extern "C" __global__ void lanes(int* y, unsigned* counters) {
+        int t = threadIdx.x, lane = t % 32;
+        unsigned there = __activemask();
+        unsigned odd = __ballot_sync(there, t & 1);
+        int below = __shfl_up_sync(there, t, 1);
+        int swapped = __shfl_xor_sync(there, t, 1);
+        int first = __shfl_sync(there, t, 0);
+        int third = __shfl_sync(there, t, 3, 4);
+        int sum = __reduce_add_sync(there, lane);
+        int votes = __any_sync(there, t == 35) + 2 * __all_sync(there, t < 32) + 4 * __popc(odd);
+        int* to = y + 6 * t;
+        to[0] = below; to[1] = swapped; to[2] = first; to[3] = third; to[4] = sum; to[5] = votes;
+        atomicAdd(counters, 2u);
+        atomicMax(counters + 1, (unsigned)t);
+        atomicOr(counters + 2, 1u << lane);
+        unsigned seen = counters[3];
+        for (unsigned before = ~seen; before != seen;) {
+          before = seen;
+          seen = atomicCAS(counters + 3, before, before + t);
+        }
+      }
+      """;
+
+  @ParameterizedTest
+  @ValueSource(ints = {1, 2, 3})
+  void lanesExchangeAndVoteAndAtomicsCount(int seed) {
+    try (DriverFixture cuda = new DriverFixture("seed=" + seed)) {
+      CUmodule module = cuda.module(LANES);
+      CUdeviceptr y = cuda.device(6 * 40);
+      CUdeviceptr counters = cuda.device(0f, 0f, 0f, 0f);
+      ok(cuda.launch(cuda.stream, function(module, "lanes"), 1, 40, 0, y, counters));
+      int[] found = bits(cuda.read(y, 6 * 40));
+      for (int t = 0; t < 40; t++) {
+        boolean whole = t < 32;
+        assertThat(Arrays.copyOfRange(found, 6 * t, 6 * t + 6))
+            .as("thread %d", t)
+            .containsExactly(
+                t % 32 == 0 ? t : t - 1,
+                t ^ 1,
+                t / 32 * 32,
+                t / 4 * 4 + 3,
+                whole ? 496 : 28,
+                whole ? 2 + 4 * 16 : 1 + 4 * 4);
+      }
+      assertThat(bits(cuda.read(counters, 4))).containsExactly(80, 39, -1, 780);
+      ok(JCudaDriver.cuModuleUnload(module));
+      ok(JCudaDriver.cuMemFree(y));
+      ok(JCudaDriver.cuMemFree(counters));
+    }
+    assertThat(SoftCuda.violations()).isEmpty();
+  }
+
+  private static int[] bits(float[] values) {
+    int[] bits = new int[values.length];
+    Arrays.setAll(bits, i -> Float.floatToRawIntBits(values[i]));
+    return bits;
   }
 
   @Test

@@ -17,9 +17,6 @@ import java.util.stream.Stream;
 import jcuda.driver.CUdeviceptr;
 import jcuda.jcudnn.JCudnn;
 import jcuda.jcudnn.cudnnBatchNormMode;
-import jcuda.jcudnn.cudnnNanPropagation;
-import jcuda.jcudnn.cudnnPoolingDescriptor;
-import jcuda.jcudnn.cudnnPoolingMode;
 import jcuda.jcudnn.cudnnSoftmaxAlgorithm;
 import jcuda.jcudnn.cudnnSoftmaxMode;
 import jcuda.jcudnn.cudnnTensorDescriptor;
@@ -85,56 +82,6 @@ class SoftCudnnTest {
   void convolutionsMatchPyTorchByEveryAlgorithm(Golden.Case golden, int format) {
     int groups = layer(golden, LayerSpec.Conv2d.class).groups();
     new ConvolutionCase(dnn, golden, format, window(golden), groups).check();
-  }
-
-  /** Pools whose averages divide alike in both libraries, and whose maxima have no ties. */
-  static Stream<Arguments> pools() {
-    return Stream.concat(cases(LayerSpec.MaxPool2d.class), cases(LayerSpec.AvgPool2d.class))
-        .filter(each -> !golden(each).name().contains("ties"))
-        .filter(
-            each -> {
-              LayerSpec.AvgPool2d average = layer(golden(each), LayerSpec.AvgPool2d.class);
-              return average == null
-                  || !average.countIncludePad()
-                  || !window(golden(each)).overhang();
-            });
-  }
-
-  @ParameterizedTest(name = "{0} format {1}")
-  @MethodSource("pools")
-  void poolsMatchPyTorch(Golden.Case golden, int format) {
-    LayerSpec.AvgPool2d average = layer(golden, LayerSpec.AvgPool2d.class);
-    int mode =
-        average == null
-            ? cudnnPoolingMode.CUDNN_POOLING_MAX_DETERMINISTIC
-            : average.countIncludePad()
-                ? cudnnPoolingMode.CUDNN_POOLING_AVERAGE_COUNT_INCLUDE_PADDING
-                : cudnnPoolingMode.CUDNN_POOLING_AVERAGE_COUNT_EXCLUDE_PADDING;
-    cudnnPoolingDescriptor pool =
-        dnn.pooling(mode, cudnnNanPropagation.CUDNN_PROPAGATE_NAN, window(golden));
-    Bound x = bound(golden, "x", format);
-    Bound y = result(golden, "y", format);
-    ok(
-        JCudnn.cudnnPoolingForward(
-            dnn.handle, pool, ONE, x.shape, x.memory, ZERO, y.shape, y.memory));
-    y.check();
-    Bound dy = bound(golden, "dy", format);
-    Bound dx = result(golden, "dx", format);
-    ok(
-        JCudnn.cudnnPoolingBackward(
-            dnn.handle,
-            pool,
-            ONE,
-            y.shape,
-            y.memory,
-            dy.shape,
-            dy.memory,
-            x.shape,
-            x.memory,
-            ZERO,
-            dx.shape,
-            dx.memory));
-    dx.check();
   }
 
   static Stream<Arguments> norms() {

@@ -32,6 +32,8 @@ public final class ChildJvm {
             List.of(
                 Path.of(System.getProperty("java.home"), "bin/java").toString(),
                 "-XX:TieredStopAtLevel=1",
+                "-XX:ErrorFile=" + folder.resolve("hs_err"),
+                "-XX:-CreateCoredumpOnCrash",
                 "-Djava.io.tmpdir=" + folder,
                 "-cp",
                 System.getProperty("java.class.path"),

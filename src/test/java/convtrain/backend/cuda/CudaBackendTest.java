@@ -60,8 +60,8 @@ class CudaBackendTest {
   }
 
   /** Launches by one call in each of three steps. */
-  private static int[] launches(boolean graph) {
-    try (Backend backend = open(graph, false);
+  private static int[] launches(boolean graph, boolean debugSync) {
+    try (Backend backend = open(graph, debugSync);
         PlanRun run = run(backend)) {
       Plan plan = run.plan(BATCH, true);
       int[] launches = new int[3];
@@ -75,11 +75,17 @@ class CudaBackendTest {
 
   @Test
   void stepIsOneLaunchOfManyFromItsSecondRunOn() {
-    int[] captured = launches(true);
+    int[] captured = launches(true, false);
     assertThat(captured[0]).isZero();
     assertThat(captured[1]).isBetween(8, 60);
     assertThat(captured[2]).isEqualTo(captured[1]);
-    assertThat(launches(false)).containsOnly(0);
+    assertThat(launches(false, false)).containsOnly(0);
+  }
+
+  @Test
+  void stepWhoseOpsAreWaitedForIsNotCaptured() {
+    assertThat(launches(true, true)).containsOnly(0);
+    assertThat(SoftCuda.violations()).isEmpty();
   }
 
   /** What is trained after eight batches, an update for each two of them. */

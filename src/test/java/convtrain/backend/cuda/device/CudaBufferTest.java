@@ -88,6 +88,15 @@ class CudaBufferTest extends DeviceTest {
   }
 
   @Test
+  void closingWaitsForTheWorkThatUsesTheMemory() {
+    CudaBuffer buffer = context().allocate(4000);
+    Kernel kernel = context().kernels().get("device_test", "twice_plus_one");
+    kernel.launch(4L, 256, buffer, 1000).enqueue();
+    buffer.close();
+    context().synchronize();
+  }
+
+  @Test
   void moreThanTheDeviceHasSaysHowMuchWasAskedForAndIsFree() {
     long bytes = context().info().memoryBytes() + 1;
     assertThatThrownBy(() -> context().allocate(bytes))

@@ -2,6 +2,7 @@ package convtrain.backend.cuda.device;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import convtrain.backend.cuda.natives.CacheFolder;
 import java.io.IOException;
@@ -12,6 +13,8 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Kernels are compiled once, kept on disk, and launched with frozen arguments. */
 class KernelsTest extends DeviceTest {
@@ -117,6 +120,18 @@ class KernelsTest extends DeviceTest {
                 .hasMessageContaining("kernels/own.cu does not compile with")
                 .hasMessageContaining("-DX=1")
                 .hasMessageContaining("undeclared"));
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {"nvrtcCreateProgram", "nvrtcCompileProgram", "nvrtcGetCUBINSize", "nvrtcGetCUBIN"})
+  void failureOfTheCompilerNamesItsCallAndTheNextCompilationSucceeds(String call) {
+    assumeTrue(software(), "failures are injected by the software device");
+    CudaContext next = reopen("fail=" + call + ":1:11");
+    assertThatThrownBy(() -> filled(next))
+        .isInstanceOf(CudaException.class)
+        .hasMessage(call + ": NVRTC_ERROR_INTERNAL_ERROR");
+    assertThat(filled(next)[0]).isEqualTo(2.5f);
   }
 
   @Test
