@@ -2,32 +2,11 @@
 // table of 256 fp32 values per channel, ((byte / 255 - mean) / std); labels are copied; the feed's
 // cursor moves on by one batch.
 //
-// Where the bytes are is read from the feed's state in device memory, so a captured step finds the
-// next batch by itself:
-//   resident    sample n is number order[sample + n] of the data set
-//   streaming   sample n is the n-th of slot batch % slots
-//
 // table [C, 256], labels [N]; geometry: one thread per pack of x, at least one per sample.
 // Bytes: reads N C H W bytes, writes x.
 // Reference: the formula, in convtrain.backend.StepOpContractTest.
+#include "feed.cuh"
 #include "reduce.cuh"
-
-/** The feed's state. */
-struct Feed {
-  const unsigned char* images;
-  const unsigned char* labels;
-  /** Sample numbers of a pass; null: streaming. */
-  const int* order;
-  /** From one slot to the next. */
-  long long stride_bytes;
-  long long slots;
-  /** Samples of this pass that are staged. */
-  long long sample;
-  /** Batches that are staged, of all passes. */
-  long long batch;
-  /** Samples of a full batch. */
-  long long capacity;
-};
 
 /** One image's bytes [C, H, W]. */
 struct Image {
@@ -40,22 +19,6 @@ struct Image {
     return bytes[(c * height + h) * width + w];
   }
 };
-
-__device__ __forceinline__ const unsigned char* image_of(const Feed& feed, int n, int image_bytes) {
-  if (feed.order != nullptr) {
-    return feed.images + static_cast<long long>(feed.order[feed.sample + n]) * image_bytes;
-  }
-  long long slot = feed.batch % feed.slots;
-  return feed.images + slot * feed.stride_bytes + static_cast<long long>(n) * image_bytes;
-}
-
-__device__ __forceinline__ int label_of(const Feed& feed, int n) {
-  if (feed.order != nullptr) {
-    return reinterpret_cast<const int*>(feed.labels)[feed.order[feed.sample + n]];
-  }
-  long long slot = feed.batch % feed.slots;
-  return reinterpret_cast<const int*>(feed.labels + slot * feed.stride_bytes)[n];
-}
 
 extern "C" __global__ void __launch_bounds__(THREADS) stage(
     Feed* state,

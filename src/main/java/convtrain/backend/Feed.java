@@ -13,8 +13,14 @@ public interface Feed extends AutoCloseable {
    * @param samples where images and labels come from
    * @param order indices of samples, in the order of the pass; may change after the return
    * @param count how many of {@code order} the pass covers
+   * @param epoch which pass of a run it is: what is drawn anew in each depends on it
    */
-  void start(Samples samples, int[] order, int count);
+  void start(Samples samples, int[] order, int count, int epoch);
+
+  /** Begins a pass of which nothing depends on its number. */
+  default void start(Samples samples, int[] order, int count) {
+    start(samples, order, count, 0);
+  }
 
   /**
    * Readies the next batch for the next step to be enqueued.

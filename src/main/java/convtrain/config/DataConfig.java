@@ -1,6 +1,7 @@
 package convtrain.config;
 
 import com.fasterxml.jackson.annotation.JsonProperty;
+import convtrain.graph.AugmentSpec;
 import convtrain.graph.Check;
 import convtrain.graph.DataPlacement;
 import java.nio.file.Files;
@@ -17,6 +18,7 @@ import java.nio.file.Path;
  * @param validationSplit share of the training samples kept for validation, 0 to below 1; default 0
  * @param dropLast whether an epoch's last, smaller batch is left out; default false
  * @param placement where a GPU has the bytes: stream, resident or auto (the default)
+ * @param augment how training images are varied; null or without parts: not at all
  */
 public record DataConfig(
     @JsonProperty(required = true) String dataset,
@@ -26,7 +28,8 @@ public record DataConfig(
     Integer limit,
     Double validationSplit,
     Boolean dropLast,
-    DataPlacement placement) {
+    DataPlacement placement,
+    AugmentSpec augment) {
   public DataConfig {
     dataset = RunConfig.fileName(Check.given(dataset, "dataset"), "dataset");
     dir = Check.or(dir, "data/" + dataset);

@@ -14,7 +14,9 @@ public final class Philox {
     INIT,
     SHUFFLE,
     SPLIT,
-    DROPOUT
+    DROPOUT,
+    AUGMENT,
+    MIX
   }
 
   private static final long M0 = 0xD2511F53L;

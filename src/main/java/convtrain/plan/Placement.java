@@ -36,10 +36,13 @@ final class Placement {
   private final Map<Group, Storage> saved = new HashMap<>();
   private final Storage scratch;
   private final Storage labels;
+  private final Storage staged;
+  private final Storage targets;
   private final long arenaBytes;
 
   /**
    * @param result the tensor that the loss works on
+   * @param mixes whether samples are staged apart from the input and mixed into it
    */
   Placement(
       ModelGraph graph,
@@ -47,7 +50,8 @@ final class Placement {
       List<Group> groups,
       int batchSize,
       Precision precision,
-      boolean training) {
+      boolean training,
+      boolean mixes) {
     this.graph = graph;
     this.result = result;
     this.groups = groups;
@@ -66,6 +70,8 @@ final class Placement {
     }
     scratch = planner.add(placeSavedAndFindScratch(), 0, end());
     labels = planner.add((long) batchSize * Integer.BYTES, 0, lossAt());
+    staged = mixes ? planner.add(bytesOf(Node.INPUT), 0, 0) : null;
+    targets = mixes ? planner.add(targetBytes(), 0, lossAt()) : null;
     arenaBytes = planner.place();
   }
 
@@ -100,6 +106,21 @@ final class Placement {
 
   Storage labels() {
     return labels;
+  }
+
+  /** Where samples wait to be mixed, or null. */
+  Storage staged() {
+    return staged;
+  }
+
+  /** Where mixed targets lie, floats, or null. */
+  Storage targets() {
+    return targets;
+  }
+
+  long targetBytes() {
+    return Math.multiplyExact(
+        (long) batchSize * Float.BYTES, (long) graph.shapeOf(result).elements());
   }
 
   /** Whether several layers' gradients of a tensor have to be added up. */

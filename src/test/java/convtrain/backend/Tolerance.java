@@ -27,6 +27,7 @@ record Tolerance(double relative, double floor, String why) {
   /** An op that is no layer. */
   static final String STAGE = "stage";
 
+  static final String AUGMENT = "augment";
   static final String LOSS = "loss";
   static final String SUM = "sum";
   static final String UPDATE = "update";
@@ -55,6 +56,7 @@ record Tolerance(double relative, double floor, String why) {
           fp32("add", 1e-6, 0.1, "as many roundings as inputs"),
           fp32("concat", 1e-6, 0.1, "copies; gradients of one tensor read twice add up"),
           fp32(STAGE, 0, 0, "the formula in fp32, operation by operation"),
+          fp32(AUGMENT, 2e-5, 1, "places are good to a few 1e-6 pixels, times the largest step"),
           fp32(LOSS, 1e-6, 1e-3, "inner sums in double, results rounded to fp32"),
           fp32(SUM, 1e-6, 0.1, "as many roundings as parts"),
           fp32(UPDATE, 3e-6, 0.1, "fp32 state over 50 steps, as PyTorch's own against doubles"),

@@ -108,6 +108,8 @@ inline float __fsqrt_rn(float x) { return __builtin_sqrtf(x); }
 inline float __frsqrt_rn(float x) { return rsqrtf(x); }
 inline double __dadd_rn(double x, double y) { return x + y; }
 inline double __dmul_rn(double x, double y) { return x * y; }
+inline double __ddiv_rn(double x, double y) { return x / y; }
+inline double __dsqrt_rn(double x) { return __builtin_sqrt(x); }
 inline double __fma_rn(double x, double y, double z) { return __builtin_fma(x, y, z); }
 inline float __expf(float x) { return __builtin_expf(x); }
 inline float __exp10f(float x) { return __builtin_powf(10.0f, x); }

@@ -13,6 +13,8 @@ public final class CpuFeed implements Feed {
   private Samples samples;
   private int[] order = new int[0];
   private int count;
+  private int epoch;
+  private int first;
   private int delivered;
 
   public CpuFeed(int imageBytes, int batchSize) {
@@ -24,7 +26,7 @@ public final class CpuFeed implements Feed {
   }
 
   @Override
-  public void start(Samples samples, int[] order, int count) {
+  public void start(Samples samples, int[] order, int count, int epoch) {
     if (count > order.length) {
       throw new IllegalArgumentException(
           "count=%d; expected at most the %d of order".formatted(count, order.length));
@@ -35,13 +37,16 @@ public final class CpuFeed implements Feed {
     }
     System.arraycopy(order, 0, this.order, 0, count);
     this.count = count;
+    this.epoch = epoch;
     delivered = 0;
+    first = 0;
   }
 
   @Override
   public int next() {
     int n = Math.min(batchSize, count - delivered);
     images.clear();
+    first = delivered;
     for (int i = 0; i < n; i++) {
       int sample = order[delivered + i];
       samples.copyImage(sample, images);
@@ -59,6 +64,16 @@ public final class CpuFeed implements Feed {
   /** One int per sample of the batch, its class. */
   ByteBuffer labels() {
     return labels;
+  }
+
+  /** The pass's number. */
+  int epoch() {
+    return epoch;
+  }
+
+  /** The index of the batch's n-th sample in the pass's samples. */
+  int sample(int n) {
+    return order[first + n];
   }
 
   /** The buffers are the garbage collector's. */

@@ -33,23 +33,13 @@ final class StageOp extends ForwardOnly {
     this.batch = batch;
     this.images = feed.images();
     this.image = normalization.image();
-    this.table = table(normalization);
+    this.table = normalization.table();
     this.bytes = new byte[image.elements()];
     this.floats = new float[image.elements()];
     this.x = ((CpuBuffer) x).asFloats();
     this.labels = ((CpuBuffer) labels).asBytes();
     this.hostLabels = feed.labels().duplicate().limit(batch * Integer.BYTES);
     this.masks = masks;
-  }
-
-  /** (byte / 255 - mean) / std in fp32, as PyTorch's ToTensor and Normalize compute it. */
-  private static float[] table(Normalization normalization) {
-    float[] table = new float[normalization.mean().length * 256];
-    for (int i = 0; i < table.length; i++) {
-      int c = i / 256;
-      table[i] = ((i % 256) / 255f - normalization.mean()[c]) / normalization.std()[c];
-    }
-    return table;
   }
 
   @Override

@@ -68,11 +68,11 @@ public final class CudaFeed implements Feed {
   }
 
   @Override
-  public void start(Samples samples, int[] order, int passCount) {
+  public void start(Samples samples, int[] order, int passCount, int epoch) {
     check(samples, order, passCount);
     finish();
     FeedLayout layout = begin(samples, order, passCount);
-    layout.write(state, batchSize);
+    layout.write(state, batchSize, epoch);
     count = passCount;
   }
 

@@ -13,7 +13,7 @@ final class Loader implements AutoCloseable {
    * Views of one slot.
    *
    * @param images room for a batch [N, C, H, W]
-   * @param labels room for N ints, in native order
+   * @param labels room for N ints, then for the N samples' indices, in native order
    */
   record Slot(ByteBuffer images, ByteBuffer labels) {
     static Slot of(PinnedBuffer pinned, int labelsOffset) {
@@ -153,6 +153,7 @@ final class Loader implements AutoCloseable {
       int sample = order[first + i];
       samples.copyImage(sample, slot.images);
       slot.labels.putInt(i * Integer.BYTES, samples.label(sample));
+      slot.labels.putInt((batchSize + i) * Integer.BYTES, sample);
     }
   }
 

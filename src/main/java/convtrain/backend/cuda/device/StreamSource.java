@@ -18,8 +18,8 @@ import jcuda.driver.CUstream;
  *        ^ arrived: may be refilled              ^ consumed: may be overwritten
  * </pre>
  *
- * Batch b lies in slot b % slots: its images [N, C, H, W], then its labels, the same distance apart
- * in each slot.
+ * Batch b lies in slot b % slots: its images [N, C, H, W], then its labels and its samples' indices
+ * in the data set, the same distances apart in each slot.
  */
 final class StreamSource implements BatchSource {
   private static final int MIN_SLOTS = 3;
@@ -48,7 +48,7 @@ final class StreamSource implements BatchSource {
     computeStream = context.stream();
     copyStream = context.copyStream();
     labelsOffset = aligned(Math.multiplyExact((long) batchSize, imageBytes));
-    slotBytes = aligned(labelsOffset + (long) batchSize * Integer.BYTES);
+    slotBytes = aligned(labelsOffset + 2L * batchSize * Integer.BYTES);
     slots = (int) Math.max(MIN_SLOTS, Math.min(MAX_SLOTS, ringBytes / slotBytes));
     deviceSlots = new CUdeviceptr[slots];
     pinnedSlots = new Pointer[slots];

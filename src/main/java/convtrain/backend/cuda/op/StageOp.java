@@ -35,7 +35,7 @@ final class StageOp extends StepOp {
               "stage",
               "stage",
               feed.state(),
-              owned.add(Upload.floats(cuda, table(normalization))),
+              owned.add(Upload.floats(cuda, normalization.table())),
               x,
               labels,
               batch,
@@ -47,15 +47,5 @@ final class StageOp extends StepOp {
       Owned.closeAfter(e, this);
       throw e;
     }
-  }
-
-  /** (byte / 255 - mean) / std in fp32, as PyTorch's ToTensor and Normalize compute it. */
-  private static float[] table(Normalization normalization) {
-    float[] table = new float[normalization.mean().length * 256];
-    for (int i = 0; i < table.length; i++) {
-      int c = i / 256;
-      table[i] = ((i % 256) / 255f - normalization.mean()[c]) / normalization.std()[c];
-    }
-    return table;
   }
 }

@@ -48,4 +48,10 @@ final class Upload {
     table.asFloatBuffer().put(values);
     return bytes(cuda, table);
   }
+
+  static CudaBuffer doubles(CudaContext cuda, double... values) {
+    ByteBuffer table = host(values.length * Double.BYTES);
+    table.asDoubleBuffer().put(values);
+    return bytes(cuda, table);
+  }
 }
