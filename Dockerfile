@@ -15,9 +15,9 @@ COPY src/main src/main
 RUN mvn -q -B -ntp -Dquick -DskipTests package
 
 FROM nvidia/cuda:12.6.3-cudnn-runtime-ubuntu22.04
-# curl brings the data sets.
+# curl brings the data sets; plots are lettered in DejaVu.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates curl openjdk-17-jre-headless \
+ && apt-get install -y --no-install-recommends ca-certificates curl fontconfig fonts-dejavu-core openjdk-17-jre-headless \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /build/target/lib /opt/convtrain/lib
 COPY --from=build /build/target/convtrain.jar /opt/convtrain/convtrain.jar

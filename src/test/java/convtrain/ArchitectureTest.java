@@ -33,7 +33,8 @@ class ArchitectureTest {
           "backend", List.of("graph"),
           "plan", List.of("graph", "backend"),
           "train", List.of("config", "plan", "data", "backend", "graph"),
-          "report", List.of("train", "config", "data", "graph"));
+          "report", List.of("train", "config", "data", "graph"),
+          "worksheet", List.of("report", "config", "graph"));
 
   static Stream<String> packages() {
     return MAY_USE.keySet().stream().sorted();
@@ -100,7 +101,8 @@ class ArchitectureTest {
             "convtrain.graph..",
             "convtrain.config..",
             "convtrain.train..",
-            "convtrain.report.."),
+            "convtrain.report..",
+            "convtrain.worksheet.."),
         List.of(
             "com.fasterxml.jackson.core..",
             "convtrain.config..",
@@ -112,10 +114,16 @@ class ArchitectureTest {
             "convtrain.train..",
             "convtrain.report.."),
         List.of("picocli..", "convtrain.cli.."),
-        List.of("me.tongfei..", "convtrain.report.."));
+        List.of("me.tongfei..", "convtrain.report.."),
+        List.of("org.knowm..", "convtrain.report.plot.."),
+        List.of("java.awt..", "convtrain.report.plot..", "convtrain.data.."),
+        List.of("org.dhatim..", "convtrain.worksheet.."));
   }
 
-  /** First the library, then who may use it; graph's records carry Jackson's annotations. */
+  /**
+   * First the library, then who may use it; graph's and worksheet's records carry Jackson's
+   * annotations.
+   */
   @ParameterizedTest
   @MethodSource("libraries")
   void librariesAreUsedInTheirPlaceAlone(List<String> libraryAndUsers) {

@@ -7,7 +7,9 @@ import convtrain.data.DataException;
 import convtrain.graph.GraphException;
 import convtrain.plan.PlanException;
 import convtrain.report.RunFolderException;
+import convtrain.report.plot.PlotException;
 import convtrain.train.SafeTensorsException;
+import convtrain.worksheet.WorksheetException;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.UncheckedIOException;
@@ -32,11 +34,13 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
           DataException.class,
           GraphException.class,
           RunFolderException.class,
-          SafeTensorsException.class);
+          SafeTensorsException.class,
+          WorksheetException.class);
 
   /** Failures whose message says all that a user can know. */
   private static final Set<Class<? extends Exception>> EXPLAINED =
-      Set.of(DeviceException.class, FailedException.class, PlanException.class);
+      Set.of(
+          DeviceException.class, FailedException.class, PlanException.class, PlotException.class);
 
   private final BooleanSupplier debug;
 

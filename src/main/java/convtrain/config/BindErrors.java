@@ -13,12 +13,18 @@ import java.util.regex.Pattern;
 /** Words a failed binding or check as {@code place: path: found, expected, known names}. */
 final class BindErrors {
   private static final Pattern LAYER = Pattern.compile("model\\.layers\\[(\\d+)]");
-  private static final Pattern LEADING_KEY = Pattern.compile("([a-z][a-z0-9_.]*)(=| is | has ).*");
+  private static final Pattern LEADING_KEY =
+      Pattern.compile("([a-z][a-z0-9_.\\[\\]]*)(=| is | has ).*");
 
+  private final Class<?> type;
   private final JsonNode root;
   private final Places places;
 
-  BindErrors(JsonNode root, Places places) {
+  /**
+   * @param type the record that the whole file stands for
+   */
+  BindErrors(Class<?> type, JsonNode root, Places places) {
+    this.type = type;
     this.root = root;
     this.places = places;
   }
@@ -35,7 +41,7 @@ final class BindErrors {
 
   /** Rejects keys that no record has and nulls in lists. */
   void checkTree() {
-    Schema.checkKeys(RunConfig.class, root, "", this::unknownKey);
+    Schema.checkKeys(type, root, "", this::unknownKey);
     rejectNullElements("", root);
   }
 
@@ -56,7 +62,7 @@ final class BindErrors {
         && (node.isObject() || path.endsWith(".type"))) {
       return wrongType(path, node, wrongType);
     }
-    String expected = ", expected " + Schema.expectedAt(root, steps);
+    String expected = ", expected " + Schema.expectedAt(type, root, steps);
     if (node.isMissingNode()) {
       String parent = Places.parent(path);
       String key = path.substring(parent.isEmpty() ? 0 : parent.length() + 1);

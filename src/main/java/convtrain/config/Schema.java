@@ -54,9 +54,10 @@ final class Schema {
             });
   }
 
-  /** Words for what may stand at a path of the run file. */
-  static String expectedAt(JsonNode root, List<JsonMappingException.Reference> path) {
-    Type type = RunConfig.class;
+  /** Words for what may stand at a path of the file whose whole is a {@code whole}. */
+  static String expectedAt(
+      Class<?> whole, JsonNode root, List<JsonMappingException.Reference> path) {
+    Type type = whole;
     JsonNode node = root;
     boolean singleToo = false;
     for (JsonMappingException.Reference step : path) {

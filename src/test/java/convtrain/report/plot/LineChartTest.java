@@ -1,0 +1,150 @@
+package convtrain.report.plot;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.awt.image.BufferedImage;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.util.List;
+import javax.imageio.ImageIO;
+import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class LineChartTest {
+  private static final int BLUE = 0xFF0072B2;
+  private static final int ORANGE = 0xFFD55E00;
+  private static final double[] X = {0, 1, 2, 3};
+
+  @TempDir private Path folder;
+
+  private static LineChart chart(LineChart.Series... series) {
+    return new LineChart(
+        "Title", LineChart.Axis.linear("x (s)"), LineChart.Axis.logarithmic("y"), List.of(series));
+  }
+
+  private BufferedImage png(LineChart chart) throws IOException {
+    Path file = folder.resolve("chart.png");
+    chart.writePng(file);
+    return ImageIO.read(file.toFile());
+  }
+
+  private static LineChart.Series falling(String name) {
+    return new LineChart.Series(name, X, new double[] {1, .1, .01, .001});
+  }
+
+  @Test
+  void pngHasTwoPixelsPerUnitAndItsSeriesColours() throws IOException {
+    LineChart.Series rising = new LineChart.Series("rising", X, new double[] {.001, .01, .1, 1});
+    BufferedImage image = png(chart(falling("falling"), rising));
+    assertThat(image.getWidth()).isEqualTo(1600);
+    assertThat(image.getHeight()).isEqualTo(1000);
+    assertThat(rightmost(image, BLUE)).isPositive();
+    assertThat(rightmost(image, ORANGE)).isPositive();
+  }
+
+  /** The legend's pieces of line stand right of the last data point. */
+  @Test
+  void legendStandsBesideTheDataAndOnlyWhereThereAreSeveralLines() throws IOException {
+    BufferedImage alone = png(chart(falling("falling")));
+    BufferedImage both = png(chart(falling("falling"), falling("the same again")));
+    int dataEnds = rightmost(alone, BLUE);
+    assertThat(dataEnds).isGreaterThan(1500);
+    int legend = rightmost(both, BLUE);
+    int plotEnds = plotRight(both);
+    assertThat(legend).isGreaterThan(plotEnds);
+    assertThat(plotRight(alone)).isGreaterThanOrEqualTo(dataEnds - 3);
+  }
+
+  /** On a logarithmic axis a constant ratio is a straight line. */
+  @Test
+  void logarithmicAxisMakesAConstantRatioStraight() throws IOException {
+    BufferedImage image = png(chart(falling("falling")));
+    int left = leftmost(image, BLUE);
+    int right = rightmost(image, BLUE);
+    double top = height(image, left + 4);
+    double middle = height(image, (left + right) / 2);
+    double bottom = height(image, right - 4);
+    assertThat(middle).isBetween((top + bottom) / 2 - 6, (top + bottom) / 2 + 6);
+  }
+
+  @Test
+  void pointsThatTheAxesCannotShowAreLeftOut() {
+    LineChart.Series partly =
+        new LineChart.Series("partly", X, new double[] {1, 0, Double.NaN, .1});
+    LineChart.Series never = new LineChart.Series("never", X, new double[4]);
+    List<LineChart.Series> visible = chart(partly, never).visible();
+    assertThat(visible).hasSize(1);
+    assertThat(visible.get(0).x()).containsExactly(0, 3);
+    assertThat(chart(never).svg()).startsWith("<svg");
+  }
+
+  @Test
+  void svgIsWellFormedAndLoadsNothing() throws Exception {
+    String svg = chart(falling("falling")).svg();
+    assertThat(
+            DocumentBuilderFactory.newInstance()
+                .newDocumentBuilder()
+                .parse(new ByteArrayInputStream(svg.getBytes(StandardCharsets.UTF_8)))
+                .getDocumentElement()
+                .getTagName())
+        .isEqualTo("svg");
+    assertThat(svg).doesNotContain("href").doesNotContain("url(http");
+  }
+
+  @Test
+  void seriesNeedNamesOfTheirOwnAndEqualLengths() {
+    assertThatThrownBy(() -> chart(falling("a"), falling("a")))
+        .hasMessage("2 series with 1 names; expected at least one, each with its own");
+    assertThatThrownBy(() -> new LineChart.Series("s", X, new double[3]))
+        .hasMessage("s: 4 values of x and 3 of y");
+  }
+
+  private static int rightmost(BufferedImage image, int color) {
+    for (int x = image.getWidth() - 1; x >= 0; x--) {
+      if (!Double.isNaN(height(image, x, color))) {
+        return x;
+      }
+    }
+    return -1;
+  }
+
+  private static int leftmost(BufferedImage image, int color) {
+    for (int x = 0; x < image.getWidth(); x++) {
+      if (!Double.isNaN(height(image, x, color))) {
+        return x;
+      }
+    }
+    return -1;
+  }
+
+  private static double height(BufferedImage image, int x) {
+    return height(image, x, BLUE);
+  }
+
+  /** Mean row of a colour in one column. */
+  private static double height(BufferedImage image, int x, int color) {
+    double sum = 0;
+    int count = 0;
+    for (int y = 0; y < image.getHeight(); y++) {
+      if (image.getRGB(x, y) == color) {
+        sum += y;
+        count++;
+      }
+    }
+    return count == 0 ? Double.NaN : sum / count;
+  }
+
+  /** The plot's frame is the only grey line from top to bottom. */
+  private static int plotRight(BufferedImage image) {
+    for (int x = image.getWidth() - 1; x >= 0; x--) {
+      if (image.getRGB(x, image.getHeight() / 2) == 0xFF808080) {
+        return x;
+      }
+    }
+    return -1;
+  }
+}
