@@ -1,8 +1,10 @@
 package convtrain.backend;
 
+import convtrain.graph.AugmentSpec;
 import convtrain.graph.EmaSpec;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.LossSpec;
+import convtrain.graph.MixSpec;
 import convtrain.graph.Node;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.ParameterSpec;
@@ -48,7 +50,27 @@ public interface OpFactory extends LayerSpec.Visitor<Op, OpFactory.Context> {
    * @param mean per channel
    * @param std per channel
    */
-  record Normalization(Shape image, float[] mean, float[] std) {}
+  record Normalization(Shape image, float[] mean, float[] std) {
+    /**
+     * x of every byte, 256 for each channel; in fp32, operation by operation, as PyTorch's ToTensor
+     * and Normalize compute it.
+     */
+    public float[] table() {
+      float[] table = new float[mean.length * 256];
+      for (int i = 0; i < table.length; i++) {
+        int c = i / 256;
+        table[i] = ((i % 256) / 255f - mean[c]) / std[c];
+      }
+      return table;
+    }
+  }
+
+  /**
+   * How the images of a pass are varied, see {@link convtrain.graph.AugmentDraw}.
+   *
+   * @param seed the run's seed
+   */
+  record Augmentation(AugmentSpec spec, long seed) {}
 
   /** What activations and their gradients are stored and multiplied in. */
   Precision precision();
@@ -61,10 +83,43 @@ public interface OpFactory extends LayerSpec.Visitor<Op, OpFactory.Context> {
 
   /**
    * The feed's batch as normalised [N, H, W, C] activations and device labels (forward only).
+   * Interpolation is between normalised pixels p00, p01 and, a row below, p10, p11, by the place's
+   * fractions fx, fy, each operation rounded on its own: {@code t = p00 + fx (p01 - p00); b = p10 +
+   * fx (p11 - p10); x = t + fy (b - t)}.
    *
    * @param feed of this backend; its batch has this plan's samples when the op runs
+   * @param augmentation null leaves the images as they are
    */
-  Op stage(Feed feed, Normalization normalization, DeviceBuffer x, DeviceBuffer labels);
+  Op stage(
+      Feed feed,
+      Normalization normalization,
+      Augmentation augmentation,
+      DeviceBuffer x,
+      DeviceBuffer labels);
+
+  /** Staging of images as they are. */
+  default Op stage(Feed feed, Normalization normalization, DeviceBuffer x, DeviceBuffer labels) {
+    return stage(feed, normalization, null, x, labels);
+  }
+
+  /**
+   * Mixes each sample of a staged batch with another (forward only).
+   *
+   * @param image shape of a sample
+   * @param staged [N, H, W, C]
+   * @param labels [N] ints
+   * @param x of staged's size; receives the mixed samples
+   * @param targets [N, classes] floats; receives the mixed targets
+   */
+  Op mix(
+      MixSpec mix,
+      Shape image,
+      int classes,
+      RandomState random,
+      DeviceBuffer staged,
+      DeviceBuffer labels,
+      DeviceBuffer x,
+      DeviceBuffer targets);
 
   /**
    * The mean loss over the batch and, if {@code dz} is not null, its gradient; adds to the metrics

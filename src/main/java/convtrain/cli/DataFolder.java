@@ -84,12 +84,17 @@ final class DataFolder {
    */
   Dataset load(boolean train, Backend backend) {
     Dataset samples = DatasetFiles.load(run.data().dataset(), dir, train, backend::hostBuffer);
+    check(samples);
+    return samples;
+  }
+
+  /** Checks that the network can take the samples. */
+  void check(Dataset samples) {
     if (!samples.shape().equals(graph.input())) {
       throw new DataException(
           "%s: its images are %s, but model.input is %s; set model.input to %s or give other data (data.dir)"
               .formatted(samples.files().get(0), samples.shape(), graph.input(), samples.shape()));
     }
     samples.checkClasses(graph.classes());
-    return samples;
   }
 }

@@ -31,6 +31,11 @@ final class Listeners implements TrainListener {
     listeners.forEach(listener -> listener.epoch(epoch));
   }
 
+  @Override
+  public void checkpointDue() {
+    listeners.forEach(TrainListener::checkpointDue);
+  }
+
   /** Every listener is told, even if one fails; the first failure is passed on. */
   @Override
   public void finished() {

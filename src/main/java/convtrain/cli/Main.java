@@ -12,9 +12,13 @@ import picocli.CommandLine.ScopeType;
     versionProvider = Version.class,
     subcommands = {
       TrainCommand.class,
+      SweepCommand.class,
+      ReportCommand.class,
       EvaluateCommand.class,
       PredictCommand.class,
       SummaryCommand.class,
+      PreviewCommand.class,
+      BackpropCommand.class,
       DoctorCommand.class,
       CudaRedistCommand.class
     },
@@ -31,9 +35,14 @@ import picocli.CommandLine.ScopeType;
       "Examples:",
       "  convtrain train configs/mnist-19k.json",
       "  convtrain train configs/mnist-19k.json --set train.epochs=5 --out runs/short",
+      "  convtrain train --resume runs/short",
+      "  convtrain sweep configs/mlp.json --set train.optimizer.lr=0.01,0.1,1",
+      "  convtrain report runs/*",
       "  convtrain evaluate runs/short",
       "  convtrain predict runs/short digit.png",
       "  convtrain summary configs/mnist-19k.json",
+      "  convtrain preview configs/mnist-19k.json",
+      "  convtrain backprop",
       "  convtrain doctor",
       "",
       "convtrain COMMAND --help tells more of a command."

@@ -1,37 +1,29 @@
 package convtrain.cli;
 
-import convtrain.backend.Backend;
+import convtrain.config.ConfigException;
+import convtrain.config.Grid;
 import convtrain.config.RunConfig;
 import convtrain.config.RunConfigLoader;
-import convtrain.data.Dataset;
-import convtrain.data.Split;
-import convtrain.graph.ModelGraph;
-import convtrain.report.ConsoleProgress;
-import convtrain.report.MetricsLog;
-import convtrain.report.Provenance;
+import convtrain.report.GroupFolder;
 import convtrain.report.RunFolder;
-import convtrain.train.EpochRecord;
-import convtrain.train.TrainListener;
-import convtrain.train.TrainedModel;
-import convtrain.train.Trainer;
-import convtrain.train.TrainingDivergedException;
+import convtrain.report.RunResult;
 import java.io.IOException;
-import java.io.PrintWriter;
-import java.io.UncheckedIOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.LocalDateTime;
 import java.time.ZoneId;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Locale;
-import java.util.Map;
+import java.util.SortedMap;
+import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Trains a run file's network and leaves a run folder. */
@@ -39,10 +31,12 @@ import picocli.CommandLine.Spec;
     name = "train",
     description = {
       "Trains a run file's network and leaves a run folder: run.json (the complete run file),"
-          + " metrics.jsonl (a line per epoch), model.safetensors, provenance.json.",
+          + " metrics.jsonl (a line per epoch), model.safetensors, result.json, provenance.json,"
+          + " checkpoints.",
       "",
       "MNIST and Fashion-MNIST are fetched if they are not there. Ctrl-C ends the run and keeps"
-          + " the model as it stands."
+          + " the model as it stands; --resume goes on from there, or from the last checkpoint"
+          + " after a crash, to the bit."
     },
     footer = {
       "",
@@ -50,10 +44,19 @@ import picocli.CommandLine.Spec;
       "  convtrain train configs/mnist-19k.json",
       "  convtrain train configs/mlp.json --set train.epochs=5 --set seed=2",
       "  convtrain train configs/lenet5.json --out runs/lenet --threads 4",
-      "  convtrain train configs/mnist-19k.json --init runs/short/model.safetensors"
+      "  convtrain train configs/mnist-19k.json --init runs/short/model.safetensors",
+      "  convtrain train --resume runs/lenet",
+      "  convtrain train configs/mnist-19k.json --seeds 1..10",
+      "  convtrain train configs/mlp.json --seeds 1..10 --out runs/ten --shard 2/5"
     })
 final class TrainCommand implements Callable<Integer> {
-  @Mixin private RunFileArguments runFile;
+  @Parameters(
+      arity = "0..1",
+      paramLabel = "CONFIG",
+      description = "The JSON run file; with --resume only to check that nothing in it changed.")
+  private Path config;
+
+  @Mixin private Overrides overrides;
 
   @Option(
       names = "--out",
@@ -68,6 +71,27 @@ final class TrainCommand implements Callable<Integer> {
       description = "Start from the weights in this safetensors file.")
   private Path init;
 
+  @Option(
+      names = "--resume",
+      paramLabel = "RUN",
+      description = "Go on with the run, or the runs, in this folder.")
+  private Path resume;
+
+  @Option(
+      names = "--seeds",
+      paramLabel = "SEEDS",
+      description =
+          "Train once for each seed, 1..10 or 1,2,5, each in a folder of its own below the run"
+              + " folder, and show mean and spread.")
+  private String seeds;
+
+  @Option(
+      names = "--shard",
+      paramLabel = "I/N",
+      converter = Shard.Converter.class,
+      description = "With --seeds: train only part I of N, to spread the runs; needs --out.")
+  private Shard shard;
+
   @Mixin private DeviceOptions device;
 
   @Option(names = "--no-progress", description = "No live progress bar, on a terminal either.")
@@ -75,188 +99,110 @@ final class TrainCommand implements Callable<Integer> {
 
   @Spec private CommandSpec spec;
 
-  /** Why the device was chosen, where it was left to be found. */
-  private String whyDevice;
-
-  private final long startNanos = System.nanoTime();
-  private final Instant started = Instant.now();
-
   @Override
   public Integer call() throws IOException {
-    RunConfig run = runFile.load();
+    checkUsage();
     // Closed last: a signal lets the virtual machine end only when the natives are at rest.
-    try (StopSignal stop = new StopSignal(err());
-        Backend backend = open(run)) {
-      DataFolder folder = DataFolder.of(run, err());
-      Trainer.Data data = split(run, folder.load(true, backend), folder.load(false, backend));
-      Listeners listeners = new Listeners();
-      try (Trainer trainer = new Trainer(backend, run, data, listeners)) {
-        if (init != null) {
-          trainer.load(init);
-        }
-        RunFolder runFolder = newFolder(run, backend, data);
-        printHeader(run, folder, data, backend, trainer, runFolder);
-        listeners.add(new SavedModel(run, trainer, runFolder));
-        listeners.add(new MetricsLog(runFolder.metrics()));
-        listeners.add(ConsoleProgress.onStandardOutput(!noProgress));
-        stop.await();
-        boolean completed = train(trainer, listeners, stop, runFolder);
-        save(run, trainer, runFolder);
-        printEnd(completed, trainer, runFolder);
-        return completed ? ExitCode.OK : ExitCode.SOFTWARE;
+    try (TrainSession session = new TrainSession(device, spec, !noProgress)) {
+      if (resume != null) {
+        return GroupFolder.isAt(resume) ? resumeGroup(session) : resumeRun(session);
       }
-    }
-  }
-
-  private Backend open(RunConfig run) {
-    Backends.Chosen chosen = device.open(run.train());
-    whyDevice = device.auto() ? "auto; " + chosen.why() : null;
-    return chosen.backend();
-  }
-
-  private static Trainer.Data split(RunConfig run, Dataset train, Dataset test) {
-    Integer limit = run.data().limit();
-    Dataset limited = limit == null ? train : train.limit(limit);
-    double fraction = run.data().validationSplit();
-    if (fraction == 0) {
-      return new Trainer.Data(limited, null, test);
-    }
-    Split split = Split.stratified(limited, fraction, run.seed());
-    return new Trainer.Data(split.train(), split.validation(), test);
-  }
-
-  private RunFolder newFolder(RunConfig run, Backend backend, Trainer.Data data)
-      throws IOException {
-    RunFolder folder =
-        out != null
-            ? RunFolder.at(out)
-            : RunFolder.create(
-                Path.of("runs"),
-                run.name(),
-                LocalDateTime.ofInstant(started, ZoneId.systemDefault()));
-    folder.writeRun(RunConfigLoader.toJson(run));
-    List<String> command = new ArrayList<>(List.of("convtrain"));
-    command.addAll(spec.root().commandLine().getParseResult().originalArgs());
-    List<Path> files = new ArrayList<>(data.train().files());
-    files.addAll(data.test().files());
-    if (init != null) {
-      files.add(init);
-    }
-    folder.write(
-        Provenance.of(
-            new Provenance.Run(
-                run.seed(),
-                started,
-                command,
-                backend.description(),
-                device.threads(),
-                Libraries.versions(System.getProperty("java.class.path")),
-                files)));
-    return folder;
-  }
-
-  private void printHeader(
-      RunConfig run,
-      DataFolder folder,
-      Trainer.Data data,
-      Backend backend,
-      Trainer trainer,
-      RunFolder runFolder) {
-    print("%s: %,d parameters", run.name(), ModelGraph.of(run.model()).trainableParameters());
-    print(
-        "data:   %s, %,d training%s and %,d test images %s",
-        folder.dir(),
-        data.train().size(),
-        data.validation() == null
-            ? ""
-            : String.format(Locale.ROOT, ", %,d validation", data.validation().size()),
-        data.test().size(),
-        data.train().shape());
-    print("device: %s%s", backend.description(), whyDevice == null ? "" : " (" + whyDevice + ")");
-    trainer
-        .referenceOps()
-        .forEach(
-            op ->
-                print(
-                    "note:   %s has no fast implementation on this device; other channel counts or groups may have",
-                    op));
-    print(
-        "run:    %s of %,d steps, batch size %,d, seed %d, to %s%n",
-        epochs(run.train().epochs()),
-        trainer.stepsPerEpoch(),
-        run.train().batchSize(),
-        run.seed(),
-        runFolder.dir());
-  }
-
-  private static boolean train(
-      Trainer trainer, Listeners listeners, StopSignal stop, RunFolder folder) {
-    try {
-      return trainer.train(stop);
-    } catch (TrainingDivergedException e) {
-      throw new FailedException(
-          "%s; the weights as they are now are not saved; %s keeps the run file, the metrics%s"
-              .formatted(
-                  e.getMessage(),
-                  folder.dir(),
-                  trainer.lastEpoch() == null
-                      ? ""
-                      : " and the model of epoch " + trainer.lastEpoch().epoch()),
-          e);
-    } finally {
-      listeners.finished();
-    }
-  }
-
-  private static void save(RunConfig run, Trainer trainer, RunFolder folder) throws IOException {
-    Map<String, String> metadata =
-        Map.of(
-            TrainedModel.RUN, RunConfigLoader.toJson(run),
-            TrainedModel.TRAINED_TO, trainer.position());
-    trainer.weights(metadata).write(folder.model());
-  }
-
-  /** Writes the model after each epoch, so that no later failure can take it away. */
-  private record SavedModel(RunConfig run, Trainer trainer, RunFolder folder)
-      implements TrainListener {
-    @Override
-    public void epoch(EpochRecord epoch) {
-      try {
-        save(run, trainer, folder);
-      } catch (IOException e) {
-        throw new UncheckedIOException(e);
+      RunConfig run = RunConfigLoader.load(config, overrides.list());
+      if (seeds == null) {
+        return exitCode(TrainingRun.fresh(session, run, init, started -> newFolder(run, started)));
       }
+      Grid grid = new Grid(RunConfigLoader.toJson(run), List.of(Grid.Axis.seeds(seeds)));
+      RunGroup group = RunGroup.create(session, run, grid, out, shard != null);
+      return exitCode(group.train(shard == null ? Shard.WHOLE : shard));
     }
   }
 
-  private void printEnd(boolean completed, Trainer trainer, RunFolder folder) {
-    double seconds = (System.nanoTime() - startNanos) / 1e9;
-    if (completed) {
-      print(
-          "%n%s: test accuracy %.2f%% after %s, %.1f s in all",
-          folder.dir(),
-          100 * trainer.lastEpoch().testAccuracy(),
-          epochs(trainer.lastEpoch().epoch()),
-          seconds);
-    } else {
-      print(
-          "%nstopped in %s after %.1f s: %s keeps the model as it stood and the metrics of %s",
-          trainer.position(),
-          seconds,
-          folder.dir(),
-          epochs(trainer.lastEpoch() == null ? 0 : trainer.lastEpoch().epoch()));
+  private void checkUsage() {
+    reject(config == null && resume == null, "CONFIG is missing; give a run file, or --resume RUN");
+    reject(
+        resume != null && out != null, "--out does not go with --resume: the run has its folder");
+    reject(resume != null && init != null, "--init does not go with --resume: the run has begun");
+    reject(
+        resume != null && seeds != null, "--seeds does not go with --resume: the runs have theirs");
+    reject(
+        seeds != null && init != null,
+        "--init does not go with --seeds; train each seed by itself");
+    reject(
+        shard != null && seeds == null && (resume == null || !GroupFolder.isAt(resume)),
+        "--shard needs --seeds, or a folder of several runs to --resume");
+    reject(
+        shard != null && resume == null && out == null,
+        "--shard needs --out: the folder that all parts share");
+  }
+
+  private void reject(boolean wrong, String message) {
+    if (wrong) {
+      throw new ParameterException(spec.commandLine(), message);
     }
   }
 
-  private static String epochs(int count) {
-    return String.format(Locale.ROOT, count == 1 ? "%d epoch" : "%,d epochs", count);
+  private RunFolder newFolder(RunConfig run, Instant started) {
+    return out != null
+        ? RunFolder.at(out)
+        : RunFolder.create(
+            Path.of("runs"), run.name(), LocalDateTime.ofInstant(started, ZoneId.systemDefault()));
   }
 
-  private void print(String format, Object... values) {
-    spec.commandLine().getOut().println(String.format(Locale.ROOT, format, values));
+  private int resumeRun(TrainSession session) throws IOException {
+    RunFolder folder = RunFolder.of(resume);
+    String source = folder.runJson().toString();
+    String json = Files.readString(folder.runJson());
+    RunConfig run = RunConfigLoader.parse(source, json);
+    checkUnchanged(run, given(source, json));
+    RunResult result = folder.result();
+    if (result != null && result.trained()) {
+      session.print("%s is over: %s", resume, TrainingRun.inWords(result));
+      return ExitCode.OK;
+    }
+    return exitCode(TrainingRun.resumed(session, run, folder));
   }
 
-  private PrintWriter err() {
-    return spec.commandLine().getErr();
+  private int resumeGroup(TrainSession session) throws IOException {
+    RunGroup group = RunGroup.existing(session, new GroupFolder(resume));
+    String source = resume + "/group.json";
+    checkUnchanged(RunConfigLoader.parse(source, group.run()), given(source, group.run()));
+    return exitCode(group.train(shard == null ? Shard.WHOLE : shard));
+  }
+
+  /** The run file as the command line has it now. */
+  private RunConfig given(String source, String json) {
+    return config == null
+        ? RunConfigLoader.parse(source, json, overrides.list())
+        : RunConfigLoader.load(config, overrides.list());
+  }
+
+  /** A resumed run with other values would be neither the old run nor the new one. */
+  private void checkUnchanged(RunConfig before, RunConfig now) {
+    SortedMap<String, String> old = RunConfigLoader.values(before);
+    SortedMap<String, String> given = RunConfigLoader.values(now);
+    TreeSet<String> paths = new TreeSet<>(old.keySet());
+    paths.addAll(given.keySet());
+    paths.removeIf(path -> old.getOrDefault(path, "").equals(given.getOrDefault(path, "")));
+    if (!paths.isEmpty()) {
+      StringBuilder message =
+          new StringBuilder(
+              "--resume %s: the run file is not the one it began with; leave it out or give the same, or train anew into another folder"
+                  .formatted(resume));
+      for (String path : paths) {
+        message.append(
+            "%n  %s: began with %s, found %s"
+                .formatted(
+                    path, old.getOrDefault(path, "nothing"), given.getOrDefault(path, "nothing")));
+      }
+      throw new ConfigException(message.toString());
+    }
+  }
+
+  private static int exitCode(RunResult result) {
+    return result == null ? ExitCode.SOFTWARE : ExitCode.OK;
+  }
+
+  private static int exitCode(RunGroup.Outcome outcome) {
+    return outcome == RunGroup.Outcome.COMPLETED ? ExitCode.OK : ExitCode.SOFTWARE;
   }
 }

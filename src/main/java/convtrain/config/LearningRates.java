@@ -9,15 +9,27 @@ import java.util.Objects;
  * update: a batch, or where gradients are accumulated, several.
  *
  * @param schedule their course
- * @param optimizer gives the base learning rate and the momentum that holds where none is scheduled
+ * @param optimizer gives the momentum that holds where none is scheduled
+ * @param base the learning rate that the schedule starts from
  * @param epochs of the run
  * @param stepsPerEpoch updates in one epoch
  */
 public record LearningRates(
-    ScheduleSpec schedule, OptimizerSpec optimizer, int epochs, int stepsPerEpoch) {
+    ScheduleSpec schedule, OptimizerSpec optimizer, double base, int epochs, int stepsPerEpoch) {
+  /** From the optimizer's own learning rate. */
+  public LearningRates(
+      ScheduleSpec schedule, OptimizerSpec optimizer, int epochs, int stepsPerEpoch) {
+    this(schedule, optimizer, optimizer.lr(), epochs, stepsPerEpoch);
+  }
+
   public LearningRates {
     Check.atLeast(1, epochs, "epochs");
     Check.atLeast(1, stepsPerEpoch, "steps per epoch");
+  }
+
+  /** The same from another base, as {@link ScheduleSpec.ReduceOnPlateau} goes on. */
+  public LearningRates from(double newBase) {
+    return new LearningRates(schedule, optimizer, newBase, epochs, stepsPerEpoch);
   }
 
   /** Steps of the whole run. */
@@ -31,7 +43,7 @@ public record LearningRates(
    */
   public double lr(long step) {
     Objects.checkIndex(step, steps());
-    double scheduled = schedule.lr(optimizer.lr(), step, this);
+    double scheduled = schedule.lr(base, step, this);
     int warmupSteps = schedule.warmupSteps();
     return step < warmupSteps ? scheduled * (step + 1) / warmupSteps : scheduled;
   }

@@ -28,6 +28,15 @@ public record RunConfig(
     Check.given(data, "data");
     Check.given(model, "model");
     Check.given(train, "train");
+    if (train.monitored() != null
+        && train.monitor().onValidation()
+        && data.validationSplit() == 0) {
+      throw new IllegalArgumentException(
+          ("train.%s has train.monitor=%s to go by, but data.validation_split=0; set"
+                  + " data.validation_split, such as 0.1, or another train.monitor (the test set's"
+                  + " only if the result need not be fair)")
+              .formatted(train.monitored(), train.monitor().word()));
+    }
   }
 
   /** Rejects what cannot name one folder on every system. */

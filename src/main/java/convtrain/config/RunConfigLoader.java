@@ -1,12 +1,13 @@
 package convtrain.config;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonMappingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import convtrain.graph.GraphException;
 import convtrain.graph.ModelGraph;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.SortedMap;
+import java.util.TreeMap;
 
 /**
  * Reads run files. Strict: unknown keys, wrong types and impossible values are errors. A key whose
@@ -38,15 +39,21 @@ public final class RunConfigLoader {
    * @throws ConfigException saying where, what was found and what was expected
    */
   public static RunConfig parse(String source, String json) {
-    return check(new Draft(source, json));
+    return parse(source, json, List.of());
+  }
+
+  /** The same with overrides, as {@link #load} applies them. */
+  public static RunConfig parse(String source, String json, List<String> overrides) {
+    Draft draft = new Draft(source, json);
+    overrides.forEach(draft::set);
+    return check(draft);
   }
 
   private static RunConfig check(Draft draft) {
     draft.inlineModel();
     draft.spellOutLoss();
-    BindErrors errors = new BindErrors(draft.root(), draft.places());
-    errors.checkTree();
-    RunConfig config = bind(draft.root(), errors);
+    BindErrors errors = new BindErrors(RunConfig.class, draft.root(), draft.places());
+    RunConfig config = StrictJson.bind(draft.root(), RunConfig.class, errors);
     checkModel(config, errors);
     return config;
   }
@@ -60,13 +67,31 @@ public final class RunConfigLoader {
     }
   }
 
-  private static RunConfig bind(JsonNode root, BindErrors errors) {
-    try {
-      return Json.MAPPER.treeToValue(root, RunConfig.class);
-    } catch (JsonMappingException e) {
-      throw errors.explain(e);
-    } catch (JsonProcessingException e) {
-      throw new IllegalStateException(e);
+  /**
+   * Every value of the complete run file by its path, {@code train.optimizer.lr}, as JSON; what
+   * differs between two runs differs here.
+   */
+  public static SortedMap<String, String> values(RunConfig config) {
+    SortedMap<String, String> values = new TreeMap<>();
+    collect("", Json.MAPPER.valueToTree(config), values);
+    return values;
+  }
+
+  private static void collect(String path, JsonNode node, SortedMap<String, String> values) {
+    if (node.isObject()) {
+      node.properties()
+          .forEach(
+              field ->
+                  collect(
+                      path.isEmpty() ? field.getKey() : Places.child(path, field.getKey()),
+                      field.getValue(),
+                      values));
+    } else if (node.isArray() && !node.isEmpty() && node.get(0).isContainerNode()) {
+      for (int i = 0; i < node.size(); i++) {
+        collect(Places.child(path, i), node.get(i), values);
+      }
+    } else {
+      values.put(path, node.toString());
     }
   }
 
@@ -81,6 +106,13 @@ public final class RunConfigLoader {
       config.data().normalize().stds(config.model().input());
     } catch (IllegalArgumentException e) {
       throw errors.rejected("data.normalize", e.getMessage(), e);
+    }
+    try {
+      if (config.data().augment() != null) {
+        config.data().augment().check(config.model().input());
+      }
+    } catch (IllegalArgumentException e) {
+      throw errors.rejected("data.augment", e.getMessage(), e);
     }
   }
 }

@@ -189,6 +189,55 @@ public sealed interface ScheduleSpec {
     }
   }
 
+  /**
+   * lr until {@link TrainConfig#monitor} has not improved for more than {@code patience} epochs;
+   * then lr = max(factor lr, min_lr), again and again. PyTorch's ReduceLROnPlateau: m is an
+   * improvement over the best b if m < b (1 - threshold) (rel) or m < b - threshold (abs); for
+   * accuracies m > b (1 + threshold), m > b + threshold. A change of lr by eps or less is left out.
+   *
+   * @param cooldown epochs after a fall that are not counted
+   */
+  @JsonTypeName("reduce_on_plateau")
+  record ReduceOnPlateau(
+      Double factor,
+      Integer patience,
+      Double threshold,
+      ThresholdMode thresholdMode,
+      Integer cooldown,
+      Double minLr,
+      Double eps,
+      Integer warmupSteps)
+      implements ScheduleSpec {
+    /** What the threshold is a measure of. */
+    public enum ThresholdMode {
+      /** A share of the best value. */
+      @JsonProperty("rel")
+      REL,
+      /** The difference itself. */
+      @JsonProperty("abs")
+      ABS
+    }
+
+    public ReduceOnPlateau {
+      factor = Check.positive(Check.or(factor, 0.1), "factor");
+      if (factor >= 1) {
+        throw new IllegalArgumentException("factor=" + factor + "; expected above 0 and below 1");
+      }
+      patience = Check.atLeast(0, Check.or(patience, 10), "patience");
+      threshold = Check.within(0, Double.MAX_VALUE, Check.or(threshold, 1e-4), "threshold");
+      thresholdMode = Check.or(thresholdMode, ThresholdMode.REL);
+      cooldown = Check.atLeast(0, Check.or(cooldown, 0), "cooldown");
+      minLr = Check.within(0, Double.MAX_VALUE, Check.or(minLr, 0.0), "min_lr");
+      eps = Check.within(0, Double.MAX_VALUE, Check.or(eps, 1e-8), "eps");
+      warmupSteps = checkedWarmup(warmupSteps);
+    }
+
+    @Override
+    public double lr(double base, long step, LearningRates run) {
+      return base;
+    }
+  }
+
   private static Integer checkedWarmup(Integer warmupSteps) {
     return Check.atLeast(0, Check.or(warmupSteps, 0), "warmup_steps");
   }

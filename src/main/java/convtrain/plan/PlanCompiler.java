@@ -9,8 +9,10 @@ import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.Owned;
+import convtrain.graph.AugmentSpec;
 import convtrain.graph.EmaSpec;
 import convtrain.graph.LossSpec;
+import convtrain.graph.MixSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
 import convtrain.graph.ParameterSpec;
@@ -37,7 +39,9 @@ public final class PlanCompiler {
    * @param training whether it trains, or scores
    * @param normalization bytes to input
    * @param feed where batches come from
-   * @param seed the run's seed, for dropout
+   * @param seed the run's seed, for dropout and augmentation
+   * @param augment how a training plan varies its images; null or without parts: not at all
+   * @param mix how a training plan mixes its images; null: not at all
    */
   public record Options(
       int batchSize,
@@ -45,7 +49,32 @@ public final class PlanCompiler {
       boolean training,
       Normalization normalization,
       Feed feed,
-      long seed) {}
+      long seed,
+      AugmentSpec augment,
+      MixSpec mix) {
+    /** Images stay as they are. */
+    public Options(
+        int batchSize,
+        LossSpec loss,
+        boolean training,
+        Normalization normalization,
+        Feed feed,
+        long seed) {
+      this(batchSize, loss, training, normalization, feed, seed, null, null);
+    }
+
+    /** Whether samples are mixed. */
+    boolean mixes() {
+      return training && mix != null;
+    }
+
+    /** The augmentation of a training plan that has one, else null. */
+    OpFactory.Augmentation augmentation() {
+      return training && augment != null && augment.any()
+          ? new OpFactory.Augmentation(augment, seed)
+          : null;
+    }
+  }
 
   private final Backend backend;
   private final ModelGraph graph;
@@ -91,7 +120,13 @@ public final class PlanCompiler {
     makeGroups();
     placement =
         new Placement(
-            graph, result, groups, options.batchSize(), factory.precision(), options.training());
+            graph,
+            result,
+            groups,
+            options.batchSize(),
+            factory.precision(),
+            options.training(),
+            options.mixes());
   }
 
   private Plan allocateAndBind() {
@@ -150,12 +185,7 @@ public final class PlanCompiler {
     groups.forEach(group -> bind(group, scratch));
     List<Step> steps = new ArrayList<>();
     DeviceBuffer labels = at(placement.labels());
-    DeviceBuffer x = tensor(placement.value(Node.INPUT), Node.INPUT);
-    add(
-        steps,
-        "batch",
-        Phase.STAGE,
-        factory.stage(options.feed(), options.normalization(), x, labels));
+    DeviceBuffer targets = addBatch(steps, labels);
     groups.forEach(group -> steps.add(new Step(group.label(), Phase.FORWARD, group.op(), false)));
     DeviceBuffer z = tensor(placement.value(result), result);
     Storage dz = placement.gradient(result);
@@ -168,7 +198,7 @@ public final class PlanCompiler {
             graph.shapeOf(result).channels(),
             z,
             labels,
-            null,
+            targets,
             dz == null ? null : tensor(dz, result),
             state.metricsBuffer(),
             state.clock()));
@@ -177,6 +207,26 @@ public final class PlanCompiler {
       addUpdate(steps);
     }
     return new Plan(backend, steps, owned, arena, z, factory.precision(), options.batchSize());
+  }
+
+  /** Adds what makes the batch ready; gives its targets, or null where the labels are these. */
+  private DeviceBuffer addBatch(List<Step> steps, DeviceBuffer labels) {
+    DeviceBuffer x = tensor(placement.value(Node.INPUT), Node.INPUT);
+    DeviceBuffer staged = options.mixes() ? tensor(placement.staged(), Node.INPUT) : x;
+    Op stage =
+        factory.stage(
+            options.feed(), options.normalization(), options.augmentation(), staged, labels);
+    add(steps, "batch", Phase.STAGE, stage);
+    if (!options.mixes()) {
+      return null;
+    }
+    Storage place = placement.targets();
+    DeviceBuffer targets = arena.slice(place.offset(), placement.targetBytes());
+    OpFactory.RandomState random = new OpFactory.RandomState(options.seed(), state.clock());
+    int classes = graph.shapeOf(result).elements();
+    Op mix = factory.mix(options.mix(), graph.input(), classes, random, staged, labels, x, targets);
+    add(steps, "mixing", Phase.STAGE, mix);
+    return targets;
   }
 
   private void addUpdate(List<Step> steps) {
@@ -287,7 +337,9 @@ public final class PlanCompiler {
               options.training(),
               options.normalization(),
               options.feed(),
-              options.seed());
+              options.seed(),
+              options.augment(),
+              options.mix());
       PlanCompiler trial = new PlanCompiler(backend, graph, state, smaller);
       try {
         trial.place();

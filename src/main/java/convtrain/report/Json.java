@@ -5,6 +5,8 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.util.DefaultIndenter;
 import com.fasterxml.jackson.core.util.DefaultPrettyPrinter;
+import com.fasterxml.jackson.databind.DeserializationFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.JsonSerializer;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
@@ -13,6 +15,7 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.file.Path;
 
 /**
  * Values as JSON: keys in snake_case, absent (null) values left out, NaN and infinities as null,
@@ -51,6 +54,28 @@ public final class Json {
     } catch (JsonProcessingException e) {
       throw new UncheckedIOException(e);
     }
+  }
+
+  /**
+   * Reads what {@link #line} or {@link #pretty} wrote of a record; unknown keys are ignored.
+   *
+   * @throws IOException if the file cannot be read or is something else
+   */
+  public static <T> T read(Path file, Class<T> type) throws IOException {
+    return MAPPER
+        .readerFor(type)
+        .without(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES)
+        .readValue(file.toFile());
+  }
+
+  /** Reads any JSON file. */
+  static JsonNode tree(Path file) throws IOException {
+    return MAPPER.readTree(file.toFile());
+  }
+
+  /** Reads any JSON text. */
+  static JsonNode tree(String text) throws IOException {
+    return MAPPER.readTree(text);
   }
 
   private static final class FiniteOrNull extends JsonSerializer<Double> {

@@ -1,5 +1,6 @@
 package convtrain.report;
 
+import convtrain.train.AtomicFile;
 import convtrain.train.EpochRecord;
 import convtrain.train.TrainListener;
 import java.io.IOException;
@@ -9,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.List;
 
 /**
  * {@code metrics.jsonl}: one JSON object per epoch. Each line reaches the file in one unbuffered
@@ -18,10 +20,14 @@ public final class MetricsLog implements TrainListener {
   private final OutputStream out;
 
   /**
-   * @param file must not exist yet
+   * @param file replaced if it is there: it may hold epochs that a resumed run trains again
+   * @param history the epochs it begins with
    */
-  public MetricsLog(Path file) throws IOException {
-    out = Files.newOutputStream(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
+  public MetricsLog(Path file, List<EpochRecord> history) throws IOException {
+    StringBuilder lines = new StringBuilder();
+    history.forEach(epoch -> lines.append(Json.line(epoch)).append('\n'));
+    AtomicFile.write(file, lines.toString());
+    out = Files.newOutputStream(file, StandardOpenOption.APPEND);
   }
 
   @Override

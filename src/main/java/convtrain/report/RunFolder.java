@@ -1,5 +1,6 @@
 package convtrain.report;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import convtrain.train.AtomicFile;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
@@ -7,6 +8,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.stream.Stream;
 
 /**
@@ -53,15 +56,40 @@ public record RunFolder(Path dir) {
         .ifPresent(
             file -> {
               throw new RunFolderException(
-                  "--out %s holds another run (found %s); give another folder, or remove that run"
-                      .formatted(dir, file.getFileName()),
-                  null);
+                  "--out %s holds another run (found %s); go on with it (--resume %s), give another folder, or remove that run"
+                      .formatted(dir, file.getFileName(), dir));
             });
     makeFolders(dir);
     return folder;
   }
 
-  /** The resolved run file. */
+  /**
+   * A run's folder, to go on with the run.
+   *
+   * @throws RunFolderException if it holds none
+   */
+  public static RunFolder of(Path dir) {
+    RunFolder folder = new RunFolder(dir);
+    if (!folder.hasBegun()) {
+      throw new RunFolderException(
+          "%s holds no run (no run.json); expected a folder that convtrain train made"
+              .formatted(dir));
+    }
+    return folder;
+  }
+
+  /** Makes the folder if it is not there. */
+  public RunFolder make() {
+    makeFolders(dir);
+    return this;
+  }
+
+  /** Whether a run began here. */
+  public boolean hasBegun() {
+    return Files.isRegularFile(runJson());
+  }
+
+  /** The resolved run file; written last, so that what it stands beside is whole. */
   public Path runJson() {
     return dir.resolve("run.json");
   }
@@ -79,6 +107,63 @@ public record RunFolder(Path dir) {
   /** What the run was made with and from. */
   public Path provenance() {
     return dir.resolve("provenance.json");
+  }
+
+  /** What the run needs to go on where it was cut off. */
+  public Path checkpoints() {
+    return dir.resolve("checkpoints");
+  }
+
+  /** What came out of it, once it is over. */
+  public Path resultJson() {
+    return dir.resolve("result.json");
+  }
+
+  /** What came out of the run; null while it is not over. */
+  public RunResult result() throws IOException {
+    return Files.exists(resultJson()) ? Json.read(resultJson(), RunResult.class) : null;
+  }
+
+  /** Writes the result, whole or not at all. */
+  public void write(RunResult result) throws IOException {
+    AtomicFile.write(resultJson(), Json.pretty(result));
+  }
+
+  /**
+   * Keeps other processes out until it is closed.
+   *
+   * @return null if another process trains in this folder
+   */
+  public RunLock lock() throws IOException {
+    return RunLock.tryOn(dir);
+  }
+
+  /**
+   * Checks that the run goes on with the files that it began with, wherever they lie now.
+   *
+   * @throws RunFolderException naming one whose content differs
+   */
+  public void checkSameData(Provenance now) throws IOException {
+    List<String> before = new ArrayList<>();
+    for (JsonNode file : Json.tree(provenance()).path("data")) {
+      before.add(file.path("sha256").asText());
+    }
+    for (Provenance.DataFile file : now.data()) {
+      if (!before.contains(file.sha256())) {
+        throw new RunFolderException(
+            "%s: the run began with other data than is now in %s (SHA-256 %s); bring back what it had"
+                .formatted(dir, file.path(), file.sha256()));
+      }
+    }
+  }
+
+  /** Writes what a run went on with and from, beside what it began with. */
+  public void writeResumed(Provenance provenance) throws IOException {
+    int n = 1;
+    while (Files.exists(dir.resolve("provenance-resumed-" + n + ".json"))) {
+      n++;
+    }
+    AtomicFile.write(dir.resolve("provenance-resumed-" + n + ".json"), provenance.toJson());
   }
 
   /** Writes the resolved run file, whole or not at all. */

@@ -4,7 +4,11 @@ package convtrain.report;
 public final class RunFolderException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
-  RunFolderException(String message, Throwable cause) {
+  public RunFolderException(String message) {
+    super(message);
+  }
+
+  public RunFolderException(String message, Throwable cause) {
     super(message, cause);
   }
 }

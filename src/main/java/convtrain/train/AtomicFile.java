@@ -11,7 +11,7 @@ import java.nio.file.StandardOpenOption;
 
 /**
  * Writes a file whole or not at all: to a temporary name in the same folder, forced to the disk,
- * then renamed over the target.
+ * then renamed over the target, and the renaming forced too.
  */
 public final class AtomicFile {
   private AtomicFile() {}
@@ -38,6 +38,10 @@ public final class AtomicFile {
         out.force(true);
       }
       Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+      // Else the new name might not outlive a power failure.
+      try (FileChannel folder = FileChannel.open(target.getParent())) {
+        folder.force(true);
+      }
     } finally {
       Files.deleteIfExists(temporary);
     }

@@ -1,5 +1,7 @@
 package convtrain.train;
 
+import convtrain.config.Monitor;
+
 /**
  * The numbers of one epoch. Losses are the mean cross-entropy per sample, accuracies 0 to 1.
  *
@@ -38,5 +40,17 @@ public record EpochRecord(
           "validation loss %s and accuracy %s; expected both or neither"
               .formatted(validationLoss, validationAccuracy));
     }
+  }
+
+  /** The number that a run's monitor watches. */
+  public double value(Monitor monitor) {
+    return switch (monitor) {
+      case TRAIN_LOSS -> trainLoss;
+      case TRAIN_ACCURACY -> trainAccuracy;
+      case VALIDATION_LOSS -> validationLoss;
+      case VALIDATION_ACCURACY -> validationAccuracy;
+      case TEST_LOSS -> testLoss;
+      case TEST_ACCURACY -> testAccuracy;
+    };
   }
 }

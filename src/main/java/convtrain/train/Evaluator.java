@@ -55,7 +55,9 @@ public final class Evaluator implements AutoCloseable {
             normalization,
             batchSize,
             DataPlacement.AUTO,
-            0);
+            0,
+            null,
+            null);
   }
 
   /** Samples that are scored at once. */

@@ -3,8 +3,10 @@ package convtrain.train;
 import convtrain.backend.Backend;
 import convtrain.backend.Feed;
 import convtrain.backend.OpFactory.Normalization;
+import convtrain.graph.AugmentSpec;
 import convtrain.graph.DataPlacement;
 import convtrain.graph.LossSpec;
+import convtrain.graph.MixSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.plan.Plan;
 import convtrain.plan.PlanCompiler;
@@ -25,6 +27,8 @@ final class Plans implements AutoCloseable {
   private final Normalization normalization;
   private final Feed feed;
   private final long seed;
+  private final AugmentSpec augment;
+  private final MixSpec mix;
   private final Map<Integer, Plan> bySize = new LinkedHashMap<>();
 
   /**
@@ -32,6 +36,8 @@ final class Plans implements AutoCloseable {
    * @param training whether the plans train, or score
    * @param batchSize of the largest batch
    * @param placement where the samples are kept
+   * @param augment how training plans vary their images; null: not at all
+   * @param mix how training plans mix their images; null: not at all
    */
   Plans(
       Backend backend,
@@ -42,7 +48,9 @@ final class Plans implements AutoCloseable {
       Normalization normalization,
       int batchSize,
       DataPlacement placement,
-      long seed) {
+      long seed,
+      AugmentSpec augment,
+      MixSpec mix) {
     this.backend = backend;
     this.graph = graph;
     this.state = state;
@@ -50,6 +58,8 @@ final class Plans implements AutoCloseable {
     this.training = training;
     this.normalization = normalization;
     this.seed = seed;
+    this.augment = augment;
+    this.mix = mix;
     feed = backend.feed(graph.input().elements(), batchSize, placement);
   }
 
@@ -63,7 +73,8 @@ final class Plans implements AutoCloseable {
     Plan plan = bySize.get(samples);
     if (plan == null) {
       PlanCompiler.Options options =
-          new PlanCompiler.Options(samples, loss, training, normalization, feed, seed);
+          new PlanCompiler.Options(
+              samples, loss, training, normalization, feed, seed, augment, mix);
       plan = PlanCompiler.compile(backend, graph, state, options);
       bySize.put(samples, plan);
     }

@@ -21,6 +21,9 @@ public interface TrainListener {
   /** After an epoch's steps and its scoring on the test set. */
   default void epoch(EpochRecord epoch) {}
 
+  /** When the run file wants a checkpoint: {@link Trainer#checkpoint} gives it. */
+  default void checkpointDue() {}
+
   /**
    * Once, however the run ended: completed, stopped or failed. Releases what the listener holds.
    */

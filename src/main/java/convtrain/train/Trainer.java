@@ -5,9 +5,14 @@ import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.Owned;
 import convtrain.backend.Readback;
 import convtrain.backend.StepMetrics;
+import convtrain.config.CheckpointEvery;
 import convtrain.config.ConfigException;
+import convtrain.config.Keep;
 import convtrain.config.LearningRates;
+import convtrain.config.Monitor;
 import convtrain.config.RunConfig;
+import convtrain.config.RunConfigLoader;
+import convtrain.config.ScheduleSpec.ReduceOnPlateau;
 import convtrain.data.Dataset;
 import convtrain.data.Sampler;
 import convtrain.graph.ModelGraph;
@@ -16,6 +21,8 @@ import convtrain.plan.RunState;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.function.BooleanSupplier;
@@ -45,17 +52,26 @@ public final class Trainer implements AutoCloseable {
   private final ModelGraph graph;
   private final Sampler sampler;
   private final DatasetSamples samples;
-  private final LearningRates rates;
+  private LearningRates rates;
   private final int batchSize;
+  private final CheckpointEvery checkpoints;
   private final int accumulateSteps;
   private final Owned owned = new Owned();
   private final RunState state;
   private final Readback progress;
   private final Plans plans;
   private final Evaluator evaluator;
-  private EpochRecord lastEpoch;
-  private int epochInProgress;
-  private long stepInProgress;
+  private final BestEpoch best;
+  private final Stagnation stagnation;
+  private final Plateau plateau;
+  private final List<EpochRecord> history = new ArrayList<>();
+  private int epochInProgress = 1;
+  private int stepInProgress;
+
+  /** Spent on the epoch in progress before this object took it up. */
+  private double secondsBefore;
+
+  private double secondsInProgress;
 
   /** Makes the plans' state and draws the initial weights. */
   public Trainer(Backend backend, RunConfig run, Data data, TrainListener listener) {
@@ -66,12 +82,20 @@ public final class Trainer implements AutoCloseable {
     graph = ModelGraph.of(run.model());
     batchSize = Math.min(run.train().batchSize(), data.train().size());
     samples = new DatasetSamples(data.train());
+    checkpoints = run.train().checkpointEvery();
     sampler =
         new Sampler(
             data.train(), batchSize, run.data().shuffle(), run.data().dropLast(), run.seed());
     accumulateSteps = run.train().accumulateSteps();
     int updatesPerEpoch = (sampler.stepsPerEpoch() + accumulateSteps - 1) / accumulateSteps;
     rates = run.train().learningRates(updatesPerEpoch);
+    Monitor monitor = run.train().monitor();
+    best = run.train().keep() == Keep.BEST ? new BestEpoch(monitor) : null;
+    stagnation = new Stagnation(run.train().earlyStopping(), monitor);
+    plateau =
+        run.train().schedule() instanceof ReduceOnPlateau rule
+            ? new Plateau(rule, monitor, rates.base())
+            : null;
     float[] schedule = table(rates);
     Normalization normalization = normalization(run, graph);
     try {
@@ -91,7 +115,9 @@ public final class Trainer implements AutoCloseable {
                   normalization,
                   batchSize,
                   run.data().placement(),
-                  run.seed()));
+                  run.seed(),
+                  run.data().augment(),
+                  run.train().mix()));
       evaluator =
           owned.add(new Evaluator(backend, graph, state, run.train().loss(), normalization));
     } catch (RuntimeException | Error e) {
@@ -147,9 +173,54 @@ public final class Trainer implements AutoCloseable {
   }
 
   /**
-   * Trains until the last epoch is done or {@code stop} says so, which is asked before each step.
+   * Goes on where a run of the same run file stood, to the bit.
    *
-   * @return whether all epochs were completed
+   * @throws IllegalArgumentException if the checkpoint is not of this network and optimizer
+   */
+  public void resume(Checkpoint checkpoint) {
+    Position position = checkpoint.position();
+    if (position.batch() >= sampler.stepsPerEpoch()) {
+      throw new IllegalArgumentException(
+          "batch %d of an epoch of %d; the data is not what it was"
+              .formatted(position.batch(), sampler.stepsPerEpoch()));
+    }
+    checkpoint.restore(state);
+    position.history().forEach(this::completed);
+    epochInProgress = position.epoch();
+    stepInProgress = position.batch();
+    secondsBefore = position.trainSeconds();
+    secondsInProgress = secondsBefore;
+  }
+
+  /** All that {@link #resume} needs; waits for the device. */
+  public Checkpoint checkpoint() {
+    return Checkpoint.of(
+        RunConfigLoader.toJson(run),
+        new Position(epochInProgress, stepInProgress, secondsInProgress, history),
+        state);
+  }
+
+  /** Draws what follows from an epoch's numbers. */
+  private void completed(EpochRecord epoch) {
+    history.add(epoch);
+    if (best != null) {
+      best.add(epoch);
+    }
+    stagnation.add(epoch);
+    if (plateau != null) {
+      plateau.add(epoch);
+      if (plateau.lr() != rates.base()) {
+        rates = rates.from(plateau.lr());
+        state.setSchedule(table(rates));
+      }
+    }
+  }
+
+  /**
+   * Trains until the last epoch is done, early stopping ends the run, or {@code stop} says so,
+   * which is asked before each step.
+   *
+   * @return whether the run is complete
    * @throws TrainingDivergedException if the loss or a weight becomes NaN or infinite
    */
   public boolean train(BooleanSupplier stop) {
@@ -159,24 +230,40 @@ public final class Trainer implements AutoCloseable {
             sampler.samplesPerEpoch(),
             run.train().batchSize(),
             data.validation() != null));
-    for (int epoch = 1; epoch <= run.train().epochs(); epoch++) {
-      if (!trainEpoch(epoch, stop)) {
+    while (!isComplete()) {
+      if (!trainEpoch(epochInProgress, stop)) {
         return false;
       }
     }
     return true;
   }
 
+  /** Whether it stands behind the first step. */
+  public boolean hasBegun() {
+    return stepInProgress > 0 || !history.isEmpty();
+  }
+
+  /** Whether nothing is left to train. */
+  public boolean isComplete() {
+    return history.size() == run.train().epochs() || stoppedEarly();
+  }
+
+  /** Whether early stopping ended the run before its last epoch. */
+  public boolean stoppedEarly() {
+    return stagnation.isOver() && history.size() < run.train().epochs();
+  }
+
   private boolean trainEpoch(int epoch, BooleanSupplier stop) {
-    epochInProgress = epoch;
-    stepInProgress = 0;
-    state.clearMetrics();
-    plans.feed().start(samples, sampler.order(epoch), sampler.samplesPerEpoch());
-    long started = System.nanoTime();
-    long shown = started;
+    if (stepInProgress == 0) {
+      state.clearMetrics();
+    }
+    startFeed(epoch);
+    long started = System.nanoTime() - (long) (secondsBefore * 1e9);
+    long shown = System.nanoTime();
     for (int n = plans.feed().next(); n > 0; n = plans.feed().next()) {
       if (stop.getAsBoolean()) {
         checkedEnd(epoch);
+        secondsInProgress = (System.nanoTime() - started) / 1e9;
         return false;
       }
       stepInProgress++;
@@ -186,13 +273,16 @@ public final class Trainer implements AutoCloseable {
         shown = now;
         showProgress(epoch);
       }
+      if (stepInProgress < sampler.stepsPerEpoch() && checkpoints.afterStep(stepsDone())) {
+        checkedEnd(epoch);
+        secondsInProgress = (System.nanoTime() - started) / 1e9;
+        listener.checkpointDue();
+      }
     }
     StepMetrics metrics = checkedEnd(epoch);
     listener.step(
         epoch, stepInProgress, sampler.stepsPerEpoch(), metrics.loss(), metrics.accuracy());
-    double trainSeconds = (System.nanoTime() - started) / 1e9;
-    lastEpoch = score(epoch, metrics, trainSeconds);
-    listener.epoch(lastEpoch);
+    endEpoch(score(epoch, metrics, (System.nanoTime() - started) / 1e9));
     return true;
   }
 
@@ -202,6 +292,33 @@ public final class Trainer implements AutoCloseable {
       plan.step();
     } else {
       plan.accumulate();
+    }
+  }
+
+  /** Brings the epoch's batches that are not trained yet. */
+  private void startFeed(int epoch) {
+    int[] order = sampler.order(epoch);
+    int done = Math.multiplyExact(stepInProgress, batchSize);
+    if (done > 0) {
+      order = Arrays.copyOfRange(order, done, order.length);
+    }
+    plans.feed().start(samples, order, sampler.samplesPerEpoch() - done, epoch);
+  }
+
+  private long stepsDone() {
+    return (long) history.size() * sampler.stepsPerEpoch() + stepInProgress;
+  }
+
+  private void endEpoch(EpochRecord epoch) {
+    boolean due = checkpoints.afterEpoch(epoch.epoch()) || checkpoints.afterStep(stepsDone());
+    completed(epoch);
+    epochInProgress++;
+    stepInProgress = 0;
+    secondsBefore = 0;
+    secondsInProgress = 0;
+    listener.epoch(epoch);
+    if (due || isComplete()) {
+      listener.checkpointDue();
     }
   }
 
@@ -219,7 +336,7 @@ public final class Trainer implements AutoCloseable {
   private StepMetrics checked(int epoch, StepMetrics metrics) {
     if (metrics.firstBadStep() >= 0) {
       long inEpoch = metrics.firstBadStep() - (epoch - 1L) * sampler.stepsPerEpoch() + 1;
-      throw TrainingDivergedException.loss(epoch, inEpoch, sampler.stepsPerEpoch(), lastEpoch);
+      throw TrainingDivergedException.loss(epoch, inEpoch, sampler.stepsPerEpoch(), lastEpoch());
     }
     return metrics;
   }
@@ -230,7 +347,7 @@ public final class Trainer implements AutoCloseable {
     // A ReLU turns NaN into 0, so a finite loss does not prove the weights sound.
     String spoilt = Weights.firstNotFinite(state);
     if (spoilt != null) {
-      throw TrainingDivergedException.weights(epoch, spoilt, lastEpoch);
+      throw TrainingDivergedException.weights(epoch, spoilt, lastEpoch());
     }
     return metrics;
   }
@@ -260,14 +377,27 @@ public final class Trainer implements AutoCloseable {
   private StepMetrics scored(String split, Dataset samples, int epoch) {
     StepMetrics metrics = evaluator.score(samples);
     if (!Double.isFinite(metrics.loss())) {
-      throw TrainingDivergedException.score(split, epoch, lastEpoch);
+      throw TrainingDivergedException.score(split, epoch, lastEpoch());
     }
     return metrics;
   }
 
   /** The last completed epoch, or null. */
   public EpochRecord lastEpoch() {
-    return lastEpoch;
+    return history.isEmpty() ? null : history.get(history.size() - 1);
+  }
+
+  /**
+   * The epoch whose weights the run keeps if it ends now: the last, or with {@code keep: best} the
+   * best so far; null before the first.
+   */
+  public EpochRecord keptEpoch() {
+    return best == null ? lastEpoch() : best.get();
+  }
+
+  /** The epochs that were completed, in order. */
+  public List<EpochRecord> history() {
+    return List.copyOf(history);
   }
 
   /** Layers whose op falls back on the library's reference loops, far slower than the rest. */
@@ -282,8 +412,12 @@ public final class Trainer implements AutoCloseable {
 
   /** {@code epoch 3, step 120 of 469}: how far training came. */
   public String position() {
+    boolean betweenEpochs = stepInProgress == 0 && !history.isEmpty();
     return "epoch %d, step %d of %d"
-        .formatted(epochInProgress, stepInProgress, sampler.stepsPerEpoch());
+        .formatted(
+            betweenEpochs ? epochInProgress - 1 : epochInProgress,
+            betweenEpochs ? sampler.stepsPerEpoch() : stepInProgress,
+            sampler.stepsPerEpoch());
   }
 
   @Override

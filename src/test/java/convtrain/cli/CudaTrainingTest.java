@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import convtrain.softcuda.SoftCuda;
 import convtrain.train.SafeTensors;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -29,6 +30,24 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CudaTrainingTest {
   private static final int TRAIN = 80;
   private static final int TEST = 40;
+
+  /** Learns digits in seconds; nothing in it jumps where rounding differs, as a ReLU does. */
+  private static final String DIGITS =
+      """
+      {"name": "digits", "data": {"dataset": "mnist"},
+       "model": {"input": [1, 28, 28], "layers": [
+         {"type": "conv2d", "out_channels": 8, "kernel_size": 5, "stride": 2, "padding": 2, "bias": false},
+         {"type": "batch_norm2d"}, {"type": "tanh"}, {"type": "dropout", "p": 0.04},
+         {"type": "avg_pool2d", "kernel_size": 2},
+         {"type": "conv2d", "out_channels": 16, "kernel_size": 3, "padding": 1},
+         {"type": "batch_norm2d"}, {"type": "tanh"},
+         {"type": "flatten"}, {"type": "linear", "out_features": 10}]},
+       "train": {"epochs": 3, "batch_size": 32,
+         "optimizer": {"type": "sgd", "lr": 0.02, "momentum": 0.9, "nesterov": true}}}
+      """;
+
+  private static final int DIGITS_TRAIN = 2000;
+  private static final int DIGITS_TEST = 500;
 
   @TempDir private static Path temp;
   private static Path data;
@@ -118,38 +137,76 @@ class CudaTrainingTest {
         weights("--set=train.cuda_graph=false", "--set=data.placement=stream", "--debug-sync"));
   }
 
-  /** The shipped network on real digits; the same seed, so the same start, order and masks. */
+  /** What is drawn depends on nothing that these change; on the CPU the images are the same too. */
+  @ParameterizedTest
+  @ValueSource(strings = {"train.mixup={}", "train.cutmix={}"})
+  void variedAndMixedImagesAreTheSameHoweverTheyAreBrought(String mix) throws IOException {
+    String[] varied = {
+      "--set=data.augment={\"random_affine\": {\"degrees\": 20, \"translate\": [0.1, 0.1]},"
+          + " \"elastic_transform\": {\"sigma\": 1}, \"random_erasing\": {}}",
+      "--set=" + mix
+    };
+    SortedMap<String, SafeTensors.Tensor> expected = weights(varied);
+    List<String> ways =
+        List.of(
+            "--set=data.placement=stream",
+            "--set=data.placement=resident",
+            "--set=train.cuda_graph=false");
+    for (String way : ways) {
+      String[] arguments = Arrays.copyOf(varied, 3);
+      arguments[2] = way;
+      weights(arguments)
+          .forEach(
+              (name, tensor) ->
+                  assertThat(tensor.values())
+                      .as(way + ": " + name)
+                      .isEqualTo(expected.get(name).values()));
+    }
+    Path onGpu = temp.resolve("run" + (runs - 1));
+    String[] arguments = Arrays.copyOf(varied, 3);
+    arguments[2] = "--backend=cpu";
+    weights(arguments);
+    Path onCpu = temp.resolve("run" + (runs - 1));
+    double loss = EndToEndTest.epochs(onCpu).get(0).get("train_loss").asDouble();
+    assertThat(EndToEndTest.epochs(onGpu).get(0).get("train_loss").asDouble())
+        .isCloseTo(loss, within(1e-4 * loss));
+  }
+
+  /**
+   * Real digits; the same start, order and masks on both backends. Measured: both classify 464 of
+   * the 500 test images rightly, and the losses differ by 5e-7 of themselves. An image may lie so
+   * near a border that rounding decides.
+   */
   @Test
-  void theShippedNetworkTrainsAsOnTheCpu() throws IOException {
-    Path digits = MnistSample.folder(temp.resolve("digits"), 480, 100);
-    JsonNode onGpu = shipped(digits, "cuda");
-    JsonNode onCpu = shipped(digits, "cpu");
+  void realDigitsAreLearntAsOnTheCpu() throws IOException {
+    Path digits = MnistSample.folder(temp.resolve("digits"), DIGITS_TRAIN, DIGITS_TEST);
+    Path run = Files.writeString(temp.resolve("digits.json"), DIGITS);
+    JsonNode onGpu = learnt(run, digits, "cuda");
+    JsonNode onCpu = learnt(run, digits, "cpu");
+    assertThat(onGpu.get("test_accuracy").asDouble()).isGreaterThan(0.9);
     for (String key : List.of("train_loss", "test_loss")) {
       double expected = onCpu.get(key).asDouble();
-      assertThat(onGpu.get(key).asDouble()).as(key).isCloseTo(expected, within(1e-2 * expected));
+      assertThat(onGpu.get(key).asDouble()).as(key).isCloseTo(expected, within(1e-5 * expected));
     }
-    // Two of the test images may lie so near a border that rounding decides.
     for (String key : List.of("train_accuracy", "test_accuracy")) {
-      double expected = onCpu.get(key).asDouble();
-      assertThat(onGpu.get(key).asDouble()).as(key).isCloseTo(expected, within(0.02));
+      assertThat(onGpu.get(key).asDouble())
+          .as(key)
+          .isCloseTo(onCpu.get(key).asDouble(), within(1.5 / DIGITS_TEST));
     }
   }
 
-  private static JsonNode shipped(Path digits, String backend) throws IOException {
+  private static JsonNode learnt(Path run, Path digits, String backend) throws IOException {
     Path out = temp.resolve("on-" + backend);
     Cli result =
         Cli.run(
             "train",
-            "configs/mnist-19k.json",
+            run.toString(),
             "--out=" + out,
             "--set=data.dir=" + digits,
-            "--set=train.batch_size=32",
-            "--set=train.epochs=2",
-            "--set=train.schedule={\"type\": \"constant\"}",
-            "--set=train.optimizer.lr=0.01",
             "--backend=" + backend);
     assertThat(result.exitCode()).as(result.err()).isZero();
-    return EndToEndTest.epochs(out).get(1);
+    List<JsonNode> epochs = EndToEndTest.epochs(out);
+    return epochs.get(epochs.size() - 1);
   }
 
   @Test

@@ -205,8 +205,8 @@ class EndToEndTest {
     assertThat(result.exitCode()).isEqualTo(2);
     assertThat(result.err())
         .isEqualTo(
-            "convtrain: --out %s holds another run (found run.json); give another folder, or remove that run\n"
-                .formatted(folder));
+            "convtrain: --out %s holds another run (found run.json); go on with it (--resume %s), give another folder, or remove that run\n"
+                .formatted(folder, folder));
   }
 
   private static JsonNode lastEpoch() throws IOException {

@@ -31,7 +31,17 @@ class UsageTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"train", "evaluate", "predict", "summary"})
+  @ValueSource(
+      strings = {
+        "train",
+        "sweep",
+        "report",
+        "evaluate",
+        "predict",
+        "summary",
+        "preview",
+        "backprop"
+      })
   void everyCommandHasHelpWithExamplesThatFitTheLine(String command) {
     Cli help = Cli.run(command, "--help");
     assertThat(help.exitCode()).isZero();
@@ -57,7 +67,18 @@ class UsageTest {
           """
           | Missing required subcommand | convtrain
           trian | Unmatched argument at index 0: 'trian'\\nDid you mean: convtrain train? | convtrain
-          train | Missing required parameter: 'CONFIG' | convtrain train
+          train | CONFIG is missing; give a run file, or --resume RUN | convtrain train
+          train x.json --shard=1/2 --out=d | --shard needs --seeds, or a folder of several runs to --resume | convtrain train
+          train x.json --seeds=1..3 --shard=1/2 | --shard needs --out: the folder that all parts share | convtrain train
+          train x.json --shard=3/2 | Invalid value for option '--shard': found "3/2", expected I/N with I from 1 to N, such as 1/4 | convtrain train
+          train --resume=d --out=e | --out does not go with --resume: the run has its folder | convtrain train
+          train --resume=d --init=w | --init does not go with --resume: the run has begun | convtrain train
+          train --resume=d --seeds=1 | --seeds does not go with --resume: the runs have theirs | convtrain train
+          train x.json --seeds=1..2 --init=w | --init does not go with --seeds; train each seed by itself | convtrain train
+          sweep x.json | expected CONFIG and --set PATH=V1,V2,... or --seeds; or --resume DIR alone | convtrain sweep
+          sweep x.json --resume=d | --resume DIR goes alone: its group.json has the runs | convtrain sweep
+          sweep x.json --seeds=1..2 --shard=1/2 | --shard needs --out: the folder that all parts share | convtrain sweep
+          report | Missing required parameter: 'RUNS' | convtrain report
           train x.json --thread=2 | Unknown option: '--thread=2'\\nPossible solutions: --threads | convtrain train
           train x.json --threads=0 | --threads=0; expected at least 1 | convtrain train
           train x.json --threads=two | Invalid value for option '--threads': 'two' is not an int | convtrain train
@@ -65,6 +86,8 @@ class UsageTest {
           evaluate run --split=all | Invalid value for option '--split': expected one of [test, train] (case-sensitive) but was 'all' | convtrain evaluate
           predict run | Missing required parameter: 'FILE' | convtrain predict
           predict run a.png --top=0 | --top=0; expected at least 1 | convtrain predict
+          preview x.json --rows=101 | --rows=101; expected 1 to 100 | convtrain preview
+          preview x.json --epoch=0 | --epoch=0; expected 1 to 2147483547 | convtrain preview
           summary x.json --batch-size=0 | --batch-size=0; expected at least 1 | convtrain summary
           """)
   void wrongUsageIsExplainedAndExitsWithTwo(String line, String message, String command) {

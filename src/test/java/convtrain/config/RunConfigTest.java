@@ -39,8 +39,13 @@ class RunConfigTest {
                 null,
                 0.0,
                 false,
-                DataPlacement.AUTO));
-    assertThat(new TrainConfig(3, null, null, null, null, null, null, null, null, null, null))
+                DataPlacement.AUTO,
+                null));
+    TrainConfig defaults =
+        new TrainConfig(
+            3, null, null, null, null, null, null, null, null, null, null, null, null, null, null,
+            null, null);
+    assertThat(defaults)
         .isEqualTo(
             new TrainConfig(
                 3,
@@ -51,9 +56,15 @@ class RunConfigTest {
                 null,
                 null,
                 1,
+                null,
+                null,
                 Precision.FP32,
                 true,
-                true));
+                true,
+                Keep.LAST,
+                Monitor.VALIDATION_LOSS,
+                null,
+                new CheckpointEvery(1, null)));
   }
 
   @Test
@@ -120,10 +131,11 @@ class RunConfigTest {
 
   private static TrainConfig train(int epochs, OptimizerSpec optimizer, ScheduleSpec schedule) {
     return new TrainConfig(
-        epochs, null, null, optimizer, schedule, null, null, null, null, null, null);
+        epochs, null, null, optimizer, schedule, null, null, null, null, null, null, null, null,
+        null, null, null, null);
   }
 
   private static DataConfig data(String dir) {
-    return new DataConfig("mnist", dir, null, null, null, null, null, null);
+    return new DataConfig("mnist", dir, null, null, null, null, null, null, null);
   }
 }

@@ -5,9 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import convtrain.train.EpochRecord;
 import java.io.IOException;
-import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -20,7 +20,7 @@ class MetricsLogTest {
   @Test
   void everyEpochIsInTheFileAsSoonAsItEnds() throws IOException {
     Path file = dir.resolve("metrics.jsonl");
-    MetricsLog log = new MetricsLog(file);
+    MetricsLog log = new MetricsLog(file, List.of());
     log.epoch(FIRST);
     String line =
         "{\"epoch\":1,\"epochs\":20,\"step\":469,\"lr\":0.03,\"train_loss\":0.25,"
@@ -35,7 +35,7 @@ class MetricsLogTest {
   @Test
   void validationIsWrittenWhereThereIsOneAndNanAsNull() throws IOException {
     Path file = dir.resolve("metrics.jsonl");
-    MetricsLog log = new MetricsLog(file);
+    MetricsLog log = new MetricsLog(file, List.of());
     log.epoch(
         new EpochRecord(
             1, 1, 1, 1, 0, 0, Double.NaN, 0, 1, 1, Double.POSITIVE_INFINITY, 0.5, 0.75));
@@ -47,10 +47,15 @@ class MetricsLogTest {
   }
 
   @Test
-  void anEarlierLogIsNeverOverwritten() throws IOException {
-    Path file = Files.writeString(dir.resolve("metrics.jsonl"), "earlier");
-    assertThatThrownBy(() -> new MetricsLog(file)).isInstanceOf(FileAlreadyExistsException.class);
-    assertThat(file).hasContent("earlier");
+  void aResumedRunsLogBeginsWithTheEpochsThatCount() throws IOException {
+    Path file =
+        Files.writeString(dir.resolve("metrics.jsonl"), "an epoch that is trained again\n{");
+    MetricsLog log = new MetricsLog(file, List.of(FIRST));
+    log.epoch(FIRST);
+    log.finished();
+    List<String> lines = Files.readAllLines(file);
+    assertThat(lines).hasSize(2);
+    assertThat(lines.get(0)).isEqualTo(lines.get(1)).startsWith("{\"epoch\":1,");
   }
 
   @Test

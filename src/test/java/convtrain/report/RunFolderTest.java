@@ -58,8 +58,8 @@ class RunFolderTest {
     assertThatThrownBy(() -> RunFolder.at(dir))
         .isInstanceOf(RunFolderException.class)
         .hasMessage(
-            "--out %s holds another run (found %s); give another folder, or remove that run"
-                .formatted(dir, file));
+            "--out %s holds another run (found %s); go on with it (--resume %s), give another folder, or remove that run"
+                .formatted(dir, file, dir));
     assertThat(dir.resolve(file)).hasContent("earlier");
   }
 

@@ -12,6 +12,7 @@ import convtrain.backend.cpu.dnnl.Workers;
 import convtrain.graph.EmaSpec;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.LossSpec;
+import convtrain.graph.MixSpec;
 import convtrain.graph.Node;
 import convtrain.graph.Padding;
 import convtrain.graph.Pair;
@@ -136,8 +137,32 @@ public final class CpuOps implements OpFactory {
   }
 
   @Override
-  public Op stage(Feed feed, Normalization normalization, DeviceBuffer x, DeviceBuffer labels) {
-    return new StageOp(batch, (CpuFeed) feed, normalization, x, labels, masks);
+  public Op stage(
+      Feed feed,
+      Normalization normalization,
+      Augmentation augmentation,
+      DeviceBuffer x,
+      DeviceBuffer labels) {
+    CpuFeed source = (CpuFeed) feed;
+    if (augmentation == null) {
+      return new StageOp(batch, source, normalization, x, labels, masks);
+    }
+    return new AugmentedStageOp(
+        workers, threads, batch, source, normalization, augmentation, x, labels, masks);
+  }
+
+  @Override
+  public Op mix(
+      MixSpec mix,
+      Shape image,
+      int classes,
+      RandomState random,
+      DeviceBuffer staged,
+      DeviceBuffer labels,
+      DeviceBuffer x,
+      DeviceBuffer targets) {
+    return new MixOp(
+        workers, threads, batch, mix, image, classes, random, staged, labels, x, targets);
   }
 
   @Override

@@ -12,6 +12,7 @@ import convtrain.backend.cuda.device.CudaFeed;
 import convtrain.graph.EmaSpec;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.LossSpec;
+import convtrain.graph.MixSpec;
 import convtrain.graph.Node;
 import convtrain.graph.Padding;
 import convtrain.graph.Pair;
@@ -142,8 +143,32 @@ public final class CudaOps implements OpFactory {
   }
 
   @Override
-  public Op stage(Feed feed, Normalization normalization, DeviceBuffer x, DeviceBuffer labels) {
-    return new StageOp(cuda, batch, precision, (CudaFeed) feed, normalization, x, labels, masks);
+  public Op stage(
+      Feed feed,
+      Normalization normalization,
+      Augmentation augmentation,
+      DeviceBuffer x,
+      DeviceBuffer labels) {
+    CudaFeed source = (CudaFeed) feed;
+    if (augmentation == null) {
+      return new StageOp(cuda, batch, precision, source, normalization, x, labels, masks);
+    }
+    return new AugmentedStageOp(
+        cuda, batch, precision, source, normalization, augmentation, x, labels, masks);
+  }
+
+  @Override
+  public Op mix(
+      MixSpec mix,
+      Shape image,
+      int classes,
+      RandomState random,
+      DeviceBuffer staged,
+      DeviceBuffer labels,
+      DeviceBuffer x,
+      DeviceBuffer targets) {
+    return new MixOp(
+        cuda, batch, precision, mix, image, classes, random, staged, labels, x, targets);
   }
 
   @Override

@@ -1,0 +1,123 @@
+package convtrain.cli;
+
+import convtrain.config.Grid;
+import convtrain.config.RunConfig;
+import convtrain.report.GroupFolder;
+import convtrain.report.RunFolder;
+import convtrain.report.RunFolderException;
+import convtrain.report.RunResult;
+import convtrain.report.RunsReport;
+import convtrain.report.plot.PlotException;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.LocalDateTime;
+import java.util.List;
+
+/**
+ * Trains the runs of a group one after the other. What is done is passed over and what was cut off
+ * goes on, so that starting it again in the same folder is always right.
+ */
+final class RunGroup {
+  /** How a group ended. */
+  enum Outcome {
+    /** All runs of this part are over. */
+    COMPLETED,
+    /** All are over, some of them diverged. */
+    SOME_DIVERGED,
+    /** A signal came. */
+    STOPPED
+  }
+
+  private final TrainSession session;
+  private final GroupFolder folder;
+  private final Grid grid;
+
+  private RunGroup(TrainSession session, GroupFolder folder, Grid grid) {
+    this.session = session;
+    this.folder = folder;
+    this.grid = grid;
+  }
+
+  /**
+   * A new group.
+   *
+   * @param out its folder; null for one named by run and time
+   * @param join whether the folder may hold the same group already, as the parts of one do
+   * @throws RunFolderException if the folder holds something else
+   */
+  static RunGroup create(TrainSession session, RunConfig run, Grid grid, Path out, boolean join)
+      throws IOException {
+    if (out != null && GroupFolder.isAt(out)) {
+      GroupFolder existing = new GroupFolder(out);
+      if (!join) {
+        throw new RunFolderException(
+            "--out %s holds other runs; go on with them (--resume %s), or give another folder"
+                .formatted(out, out));
+      }
+      if (!existing.grid().toJson().equals(grid.toJson())) {
+        throw new RunFolderException(
+            "--out %s holds other runs than these (see its group.json); give another folder"
+                .formatted(out));
+      }
+      return new RunGroup(session, existing, grid);
+    }
+    RunFolder dir =
+        out != null
+            ? RunFolder.at(out)
+            : RunFolder.create(Path.of("runs"), run.name(), LocalDateTime.now());
+    GroupFolder folder = new GroupFolder(dir.dir());
+    folder.write(grid);
+    return new RunGroup(session, folder, grid);
+  }
+
+  /** A group that was begun. */
+  static RunGroup existing(TrainSession session, GroupFolder folder) throws IOException {
+    return new RunGroup(session, folder, folder.grid());
+  }
+
+  /** Trains this part's runs, then shows what came out of all that are over. */
+  Outcome train(Shard shard) throws IOException {
+    List<Grid.Member> all = grid.members();
+    List<Grid.Member> mine = shard.of(all);
+    session.print("%d of %,d runs, to %s", mine.size(), all.size(), folder.dir());
+    Outcome outcome = Outcome.COMPLETED;
+    for (int i = 0; i < mine.size() && outcome != Outcome.STOPPED; i++) {
+      Grid.Member member = mine.get(i);
+      RunFolder place = folder.run(member);
+      RunResult result = place.result();
+      if (result == null) {
+        session.print("%n[%d/%d] %s", i + 1, mine.size(), member.name());
+        outcome = train(member, place, outcome);
+      } else if (!result.trained()) {
+        outcome = Outcome.SOME_DIVERGED;
+      }
+    }
+    RunsReport report = RunsReport.of(List.of(folder.dir()));
+    session.print("%n%s", report.text().stripTrailing());
+    try {
+      folder.write(report);
+    } catch (PlotException e) {
+      session.err().println("convtrain: " + e.getMessage());
+    }
+    return outcome;
+  }
+
+  private Outcome train(Grid.Member member, RunFolder place, Outcome before) throws IOException {
+    try {
+      RunResult result =
+          place.hasBegun()
+              ? TrainingRun.resumed(session, member.config(), place)
+              : TrainingRun.fresh(session, member.config(), null, started -> place.make());
+      return result == null ? Outcome.STOPPED : before;
+    } catch (FailedException e) {
+      session.err().println("convtrain: " + e.getMessage());
+      session.err().flush();
+      return Outcome.SOME_DIVERGED;
+    }
+  }
+
+  /** The run file that its runs share. */
+  String run() {
+    return grid.run();
+  }
+}

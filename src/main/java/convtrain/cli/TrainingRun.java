@@ -1,0 +1,302 @@
+package convtrain.cli;
+
+import convtrain.backend.Backend;
+import convtrain.config.Keep;
+import convtrain.config.RunConfig;
+import convtrain.config.RunConfigLoader;
+import convtrain.graph.ModelGraph;
+import convtrain.report.ConsoleProgress;
+import convtrain.report.MetricsLog;
+import convtrain.report.Provenance;
+import convtrain.report.RunFolder;
+import convtrain.report.RunFolderException;
+import convtrain.report.RunLock;
+import convtrain.report.RunResult;
+import convtrain.train.Checkpoint;
+import convtrain.train.Checkpoints;
+import convtrain.train.EpochRecord;
+import convtrain.train.TrainListener;
+import convtrain.train.TrainedModel;
+import convtrain.train.Trainer;
+import convtrain.train.TrainingDivergedException;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Function;
+
+/** One run, from its run file to what it leaves in its folder; fresh, or taken up again. */
+final class TrainingRun {
+  private final TrainSession session;
+  private final RunConfig run;
+  private final Path init;
+  private final Instant started = Instant.now();
+  private final long startNanos = System.nanoTime();
+  private Trainer.Data data;
+  private Trainer trainer;
+  private RunFolder folder;
+
+  private TrainingRun(TrainSession session, RunConfig run, Path init) {
+    this.session = session;
+    this.run = run;
+    this.init = init;
+  }
+
+  /**
+   * Trains from the beginning.
+   *
+   * @param init weights to start from; null to draw them
+   * @param newFolder makes the folder, given when the run started; called when all else is ready
+   * @return what came out; null if a signal ended it
+   * @throws FailedException if training diverged; its result is written
+   */
+  static RunResult fresh(
+      TrainSession session, RunConfig run, Path init, Function<Instant, RunFolder> newFolder)
+      throws IOException {
+    TrainingRun training = new TrainingRun(session, run, init);
+    return training.execute(() -> training.begin(newFolder));
+  }
+
+  /**
+   * Goes on with a run where its last checkpoint stands, or from the beginning if it has none.
+   *
+   * @return what came out; null if a signal ended it
+   * @throws FailedException if training diverged; its result is written
+   */
+  static RunResult resumed(TrainSession session, RunConfig run, RunFolder folder)
+      throws IOException {
+    TrainingRun training = new TrainingRun(session, run, null);
+    return training.execute(() -> training.takeUp(folder));
+  }
+
+  /** Makes the folder ready and the trainer stand where it is to begin. */
+  private interface Start {
+    RunLock start() throws IOException;
+  }
+
+  private RunResult execute(Start start) throws IOException {
+    Backend backend = session.backend(run);
+    DataFolder source = DataFolder.of(run, session.err());
+    data = session.data(run, source);
+    Listeners listeners = new Listeners();
+    try (Trainer made = new Trainer(backend, run, data, listeners)) {
+      trainer = made;
+      if (init != null) {
+        trainer.load(init);
+      }
+      try (RunLock lock = start.start()) {
+        printHeader(source, backend);
+        listeners.add(new MetricsLog(folder.metrics(), trainer.history()));
+        listeners.add(new Saver());
+        listeners.add(ConsoleProgress.onStandardOutput(session.progress()));
+        session.stop().await();
+        return train(listeners);
+      }
+    }
+  }
+
+  private RunLock begin(Function<Instant, RunFolder> newFolder) throws IOException {
+    folder = newFolder.apply(started);
+    RunLock lock = lock();
+    new Checkpoints(folder.checkpoints()).clear();
+    if (init != null) {
+      // Without it a run that is cut off early could not be begun again.
+      saveCheckpoint();
+    }
+    folder.write(provenance());
+    folder.writeRun(RunConfigLoader.toJson(run));
+    return lock;
+  }
+
+  private RunLock takeUp(RunFolder existing) throws IOException {
+    folder = existing;
+    RunLock lock = lock();
+    Provenance provenance = provenance();
+    folder.checkSameData(provenance);
+    Checkpoint checkpoint = new Checkpoints(folder.checkpoints()).latest();
+    if (checkpoint != null) {
+      try {
+        trainer.resume(checkpoint);
+      } catch (IllegalArgumentException e) {
+        throw new RunFolderException(
+            "%s: its checkpoint does not fit its run file: %s"
+                .formatted(folder.dir(), e.getMessage()),
+            e);
+      }
+    }
+    folder.writeResumed(provenance);
+    return lock;
+  }
+
+  private RunLock lock() throws IOException {
+    RunLock lock = folder.lock();
+    if (lock == null) {
+      throw new RunFolderException(
+          folder.dir() + ": another process trains in this folder; wait for it, or end it");
+    }
+    return lock;
+  }
+
+  private RunResult train(Listeners listeners) throws IOException {
+    boolean completed;
+    try {
+      completed = trainer.train(session.stop());
+    } catch (TrainingDivergedException e) {
+      folder.write(
+          RunResult.of(run, "diverged", e.getMessage(), trainer.history(), trainer.keptEpoch()));
+      throw new FailedException(diverged(e), e);
+    } finally {
+      listeners.finished();
+    }
+    if (!completed) {
+      stopped();
+      return null;
+    }
+    RunResult result =
+        RunResult.of(
+            run,
+            trainer.stoppedEarly() ? "stopped_early" : "completed",
+            null,
+            trainer.history(),
+            trainer.keptEpoch());
+    folder.write(result);
+    session.print(
+        "%n%s: %s, %.1f s in all",
+        folder.dir(), inWords(result), (System.nanoTime() - startNanos) / 1e9);
+    return result;
+  }
+
+  private String diverged(TrainingDivergedException e) {
+    return "%s; the weights as they are now are not saved; %s keeps the run file, the metrics%s"
+        .formatted(
+            e.getMessage(),
+            folder.dir(),
+            trainer.lastEpoch() == null
+                ? ""
+                : " and the model of epoch " + trainer.keptEpoch().epoch());
+  }
+
+  private void stopped() throws IOException {
+    if (run.train().keep() == Keep.LAST || trainer.keptEpoch() == null) {
+      saveModel();
+    }
+    saveCheckpoint();
+    session.print(
+        "%nstopped in %s after %.1f s: %s keeps the model as it stood and the metrics of %s%ngo on with: convtrain train --resume %s",
+        trainer.position(),
+        (System.nanoTime() - startNanos) / 1e9,
+        folder.dir(),
+        epochs(trainer.history().size()),
+        folder.dir());
+  }
+
+  /** {@code test accuracy 99.42% after 20 epochs}, and how those weights were chosen. */
+  static String inWords(RunResult result) {
+    String text =
+        String.format(
+            Locale.ROOT,
+            "test accuracy %.2f%% after %s",
+            100 * result.testAccuracy(),
+            epochs(result.keptEpoch()));
+    if (!result.keptBy().equals("last")) {
+      text += " (the best of %d by %s)".formatted(result.epochs(), result.keptBy());
+    } else if (result.status().equals("stopped_early")) {
+      text += " (stopped early)";
+    }
+    return result.chosenOnTest() ? text + ", chosen on the test set: too good to be fair" : text;
+  }
+
+  private void saveModel() throws IOException {
+    Map<String, String> metadata =
+        Map.of(
+            TrainedModel.RUN, RunConfigLoader.toJson(run),
+            TrainedModel.TRAINED_TO, trainer.position());
+    trainer.weights(metadata).write(folder.model());
+  }
+
+  private void saveCheckpoint() throws IOException {
+    new Checkpoints(folder.checkpoints()).write(trainer.checkpoint());
+  }
+
+  /** Writes as it goes, so that no later failure can take anything away. */
+  private final class Saver implements TrainListener {
+    @Override
+    public void epoch(EpochRecord epoch) {
+      if (trainer.keptEpoch() == epoch) {
+        unchecked(TrainingRun.this::saveModel);
+      }
+    }
+
+    @Override
+    public void checkpointDue() {
+      unchecked(TrainingRun.this::saveCheckpoint);
+    }
+  }
+
+  private interface Write {
+    void run() throws IOException;
+  }
+
+  private static void unchecked(Write write) {
+    try {
+      write.run();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  private Provenance provenance() throws IOException {
+    List<Path> files = new ArrayList<>(data.train().files());
+    files.addAll(data.test().files());
+    if (init != null) {
+      files.add(init);
+    }
+    return Provenance.of(
+        new Provenance.Run(
+            run.seed(),
+            started,
+            session.command(),
+            session.backend(run).description(),
+            session.threads(),
+            Libraries.versions(System.getProperty("java.class.path")),
+            files));
+  }
+
+  private void printHeader(DataFolder source, Backend backend) {
+    session.print(
+        "%s: %,d parameters", run.name(), ModelGraph.of(run.model()).trainableParameters());
+    session.print(
+        "data:   %s, %,d training%s and %,d test images %s",
+        source.dir(),
+        data.train().size(),
+        data.validation() == null
+            ? ""
+            : String.format(Locale.ROOT, ", %,d validation", data.validation().size()),
+        data.test().size(),
+        data.train().shape());
+    session.print("device: %s", session.deviceLine());
+    trainer
+        .referenceOps()
+        .forEach(
+            op ->
+                session.print(
+                    "note:   %s has no fast implementation on this device; other channel counts or groups may have",
+                    op));
+    session.print(
+        "run:    %s of %,d steps, batch size %,d, seed %d, %s %s%n",
+        epochs(run.train().epochs()),
+        trainer.stepsPerEpoch(),
+        run.train().batchSize(),
+        run.seed(),
+        trainer.hasBegun() ? "from " + trainer.position() + ", in" : "to",
+        folder.dir());
+  }
+
+  static String epochs(int count) {
+    return String.format(Locale.ROOT, count == 1 ? "%d epoch" : "%,d epochs", count);
+  }
+}

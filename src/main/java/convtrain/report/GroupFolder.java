@@ -1,0 +1,55 @@
+package convtrain.report;
+
+import convtrain.config.Grid;
+import convtrain.report.plot.LineChart;
+import convtrain.report.plot.PlotException;
+import convtrain.train.AtomicFile;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/**
+ * The folder of several runs that belong together: {@code group.json} says what they share and in
+ * what they differ, each run has a folder of its own below.
+ */
+public record GroupFolder(Path dir) {
+  private static final String FILE = "group.json";
+
+  /** Whether a folder is one. */
+  public static boolean isAt(Path dir) {
+    return Files.isRegularFile(dir.resolve(FILE));
+  }
+
+  /** What its runs are. */
+  public Grid grid() throws IOException {
+    Path file = dir.resolve(FILE);
+    return Grid.parse(file.toString(), Files.readString(file));
+  }
+
+  /** Makes the folder's file, unless it is there already. */
+  public void write(Grid grid) throws IOException {
+    if (!isAt(dir)) {
+      AtomicFile.write(dir.resolve(FILE), grid.toJson());
+    }
+  }
+
+  /** Where a run of it lies. */
+  public RunFolder run(Grid.Member member) {
+    return new RunFolder(dir.resolve(member.name()));
+  }
+
+  /**
+   * Writes what came out of all: summary.txt, summary.json and, of runs that completed an epoch,
+   * summary.png.
+   *
+   * @throws PlotException if pictures cannot be drawn here; the texts are written before
+   */
+  public void write(RunsReport report) throws IOException {
+    AtomicFile.write(dir.resolve("summary.txt"), report.text());
+    AtomicFile.write(dir.resolve("summary.json"), report.json());
+    LineChart chart = report.chart();
+    if (chart != null) {
+      chart.writePng(dir.resolve("summary.png"));
+    }
+  }
+}

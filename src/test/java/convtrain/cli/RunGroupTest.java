@@ -1,0 +1,198 @@
+package convtrain.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Many seeds, sweeps and their reports. */
+class RunGroupTest {
+  private static final ObjectMapper JSON = new ObjectMapper();
+
+  @TempDir private static Path temp;
+  private static Path config;
+  private static Path seeds;
+  private static Cli training;
+
+  @BeforeAll
+  static void trainThreeSeeds() throws IOException {
+    Path data = MnistSample.folder(temp.resolve("data"), 64, 40);
+    config = TinyRun.write(temp.resolve("tiny.json"), data);
+    seeds = temp.resolve("seeds");
+    training = Cli.run("train", config.toString(), "--seeds=1..3", "--out=" + seeds);
+    assertThat(training.exitCode()).as(training.err()).isZero();
+  }
+
+  private static double accuracy(Path run) throws IOException {
+    return JSON.readTree(run.resolve("result.json").toFile()).get("test_accuracy").asDouble();
+  }
+
+  @Test
+  void everySeedHasItsRunAndTheSummaryMeanAndSpread() throws IOException {
+    List<Double> accuracies = new ArrayList<>();
+    for (int seed = 1; seed <= 3; seed++) {
+      Path run = seeds.resolve("seed=" + seed);
+      assertThat(run.resolve("model.safetensors")).exists();
+      assertThat(JSON.readTree(run.resolve("run.json").toFile()).get("seed").asInt())
+          .isEqualTo(seed);
+      accuracies.add(accuracy(run));
+    }
+    JsonNode summary = JSON.readTree(seeds.resolve("summary.json").toFile()).get(0);
+    double mean = accuracies.stream().mapToDouble(a -> a).average().orElseThrow();
+    double squares = accuracies.stream().mapToDouble(a -> (a - mean) * (a - mean)).sum();
+    assertThat(summary.at("/test_accuracy/n").asInt()).isEqualTo(3);
+    assertThat(summary.at("/test_accuracy/mean").asDouble()).isEqualTo(mean);
+    assertThat(summary.at("/test_accuracy/standard_deviation").asDouble())
+        .isEqualTo(Math.sqrt(squares / 2));
+    assertThat(training.out())
+        .contains("[1/3] seed=1\n", "[3/3] seed=3\n", "of 3 runs", "\ntest acc  ");
+    assertThat(seeds.resolve("summary.txt")).content().contains("of 3 runs");
+  }
+
+  @Test
+  void aSeedOfManyIsTheSeedAlone() {
+    Path alone = temp.resolve("alone");
+    Cli result = Cli.run("train", config.toString(), "--set=seed=2", "--out=" + alone);
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    assertThat(alone.resolve("model.safetensors"))
+        .hasSameBinaryContentAs(seeds.resolve("seed=2/model.safetensors"));
+  }
+
+  @Test
+  void resumedItTrainsWhatIsMissingAndNothingElse() throws IOException {
+    Path group = temp.resolve("resumed");
+    String[] first = {"train", config.toString(), "--seeds=4,5", "--out=" + group, "--shard=1/2"};
+    assertThat(Cli.run(first).exitCode()).isZero();
+    assertThat(group.resolve("seed=5")).doesNotExist();
+    byte[] done = Files.readAllBytes(group.resolve("seed=4/provenance.json"));
+    Cli rest = Cli.run("train", "--resume=" + group);
+    assertThat(rest.exitCode()).as(rest.err()).isZero();
+    assertThat(rest.out()).contains("[2/2] seed=5").doesNotContain("[1/2] seed=4");
+    assertThat(group.resolve("seed=4/provenance.json")).hasBinaryContent(done);
+    assertThat(JSON.readTree(group.resolve("summary.json").toFile()).get(0).get("runs").asInt())
+        .isEqualTo(2);
+  }
+
+  @Test
+  void theShardsShareAFolderAndMayNotDiffer() {
+    Path group = temp.resolve("shards");
+    assertThat(shard(group, "1/2", "--seeds=1..2").exitCode()).isZero();
+    assertThat(shard(group, "2/2", "--seeds=1..2").exitCode()).isZero();
+    assertThat(group.resolve("seed=1/result.json")).exists();
+    assertThat(group.resolve("seed=2/result.json")).exists();
+    Cli other = shard(group, "1/2", "--seeds=1..3");
+    assertThat(other.exitCode()).isEqualTo(2);
+    assertThat(other.err())
+        .isEqualTo(
+            "convtrain: --out %s holds other runs than these (see its group.json); give another folder\n"
+                .formatted(group));
+    Cli twice = Cli.run("train", config.toString(), "--seeds=1..2", "--out=" + group);
+    assertThat(twice.exitCode()).isEqualTo(2);
+    assertThat(twice.err()).contains("go on with them (--resume " + group + ")");
+  }
+
+  private static Cli shard(Path group, String shard, String seedList) {
+    return Cli.run("train", config.toString(), seedList, "--out=" + group, "--shard=" + shard);
+  }
+
+  @Test
+  void aSweepIsSortedByResultAndSurvivesValuesThatDiverge() throws IOException {
+    Path group = temp.resolve("sweep");
+    Cli sweep =
+        Cli.run(
+            "sweep",
+            config.toString(),
+            "--set=train.optimizer.lr=0.0001,1e38,0.05",
+            "--set=train.epochs=3",
+            "--backend=cpu",
+            "--out=" + group);
+    assertThat(sweep.exitCode()).as(sweep.err()).isZero();
+    assertThat(sweep.err()).contains("convtrain: the loss became NaN or infinite");
+    String table = sweep.out().substring(sweep.out().indexOf("optimizer.lr  runs"));
+    assertThat(table.lines().skip(2).limit(3).map(line -> line.split(" +")[0]))
+        .containsExactly("0.05", "1.0E-4", "1.0E38");
+    assertThat(table).contains("diverged", "1 of 3 runs diverged", "sorted by test accuracy");
+    Cli again = Cli.run("sweep", "--resume=" + group, "--backend=cpu");
+    assertThat(again.out()).contains("0.05").doesNotContain("epoch        lr");
+  }
+
+  @Test
+  void reportPutsRunsOfAnyFoldersTogether() throws IOException {
+    Cli text = Cli.run("report", seeds.toString());
+    assertThat(text.exitCode()).isZero();
+    assertThat(text.out()).contains("of 3 runs").contains(seeds.resolve("seed=3").toString());
+    Cli csv =
+        Cli.run(
+            "report",
+            seeds.resolve("seed=1").toString(),
+            seeds.resolve("seed=3").toString(),
+            "--csv");
+    List<String> lines = csv.out().lines().toList();
+    assertThat(lines.get(0))
+        .isEqualTo(
+            "seed,status,epochs,kept_epoch,validation_accuracy,test_accuracy,test_loss,train_seconds,folder");
+    assertThat(lines.subList(1, lines.size()))
+        .extracting(line -> line.split(",")[0])
+        .containsExactly("1", "3");
+    JsonNode json = JSON.readTree(Cli.run("report", seeds.toString(), "--json").out());
+    assertThat(json.get(0).get("members").findValuesAsText("seed")).containsExactly("1", "2", "3");
+    Cli none = Cli.run("report", temp.resolve("data").toString());
+    assertThat(none.exitCode()).isEqualTo(2);
+    assertThat(none.err()).contains("found no run (run.json) in it or below");
+  }
+
+  @Test
+  void whatWasChosenOnTheTestSetIsMarkedEverywhere() throws IOException {
+    Path run = temp.resolve("best-on-test");
+    Cli result =
+        Cli.run(
+            "train",
+            config.toString(),
+            "--set=train.epochs=3",
+            "--set=train.keep=best",
+            "--set=train.monitor=test_accuracy",
+            "--out=" + run);
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    assertThat(result.out())
+        .containsPattern(
+            "the best of 3 by test_accuracy\\), chosen on the test set: too good to be fair");
+    double best =
+        EndToEndTest.epochs(run).stream()
+            .mapToDouble(epoch -> epoch.get("test_accuracy").asDouble())
+            .max()
+            .orElseThrow();
+    assertThat(accuracy(run)).isEqualTo(best);
+    Cli evaluation = Cli.run("evaluate", run.toString(), "--json");
+    assertThat(JSON.readTree(evaluation.out()).get("accuracy").asDouble()).isEqualTo(best);
+    assertThat(Cli.run("report", run.toString(), seeds.toString()).out())
+        .containsPattern("\\d%\\*")
+        .contains("* chosen on the test set: better than is fair");
+  }
+
+  @Test
+  void earlyStoppingEndsARunThatNoLongerImproves() throws IOException {
+    Path run = temp.resolve("early");
+    Cli result =
+        Cli.run(
+            "train",
+            config.toString(),
+            "--set=train.epochs=50",
+            "--set=train.optimizer={\"type\": \"sgd\", \"lr\": 1e-9}",
+            "--set=train.monitor=train_accuracy",
+            "--set=train.early_stopping={\"patience\": 2, \"min_delta\": 0.5}",
+            "--out=" + run);
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    assertThat(EndToEndTest.epochs(run)).hasSize(3);
+    assertThat(result.out()).contains("after 3 epochs (stopped early)");
+    assertThat(JSON.readTree(run.resolve("result.json").toFile()).get("status").asText())
+        .isEqualTo("stopped_early");
+  }
+}
