@@ -1,6 +1,8 @@
 package convtrain.cli;
 
 import convtrain.backend.Backend;
+import convtrain.config.ConfigException;
+import convtrain.data.Dataset;
 import convtrain.report.EvaluationReport;
 import convtrain.train.Evaluation;
 import convtrain.train.TrainedModel;
@@ -13,6 +15,7 @@ import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
@@ -27,7 +30,8 @@ import picocli.CommandLine.Spec;
       "Examples:",
       "  convtrain evaluate runs/short",
       "  convtrain evaluate runs/short/model.safetensors --split train",
-      "  convtrain evaluate runs/short --data data/mine --json"
+      "  convtrain evaluate runs/short --data data/mine --json",
+      "  convtrain evaluate runs/varied --tta 8"
     })
 final class EvaluateCommand implements Callable<Integer> {
   /** Which samples of the folder, in the words of the command line. */
@@ -53,6 +57,22 @@ final class EvaluateCommand implements Callable<Integer> {
               + " without regard to data.limit and data.validation_split.")
   private Samples split = Samples.test;
 
+  private int variations;
+
+  @Option(
+      names = "--tta",
+      paramLabel = "N",
+      description =
+          "Test-time augmentation: score the mean of what the network says of each image and of N"
+              + " variations of it, drawn by the run's data.augment (default: 0, none).")
+  void setVariations(int variations) {
+    if (variations < 0 || variations > 1000) {
+      throw new ParameterException(
+          spec.commandLine(), "--tta=" + variations + "; expected 0 to 1000");
+    }
+    this.variations = variations;
+  }
+
   @Option(names = "--json", description = "Print JSON.")
   private boolean json;
 
@@ -68,8 +88,7 @@ final class EvaluateCommand implements Callable<Integer> {
           data == null
               ? DataFolder.of(trained.run(), spec.commandLine().getErr())
               : DataFolder.at(data, trained.run());
-      Evaluation evaluation =
-          trained.evaluator().evaluate(split.name(), folder.load(split == Samples.train, backend));
+      Evaluation evaluation = evaluation(trained, folder.load(split == Samples.train, backend));
       EvaluationReport report = new EvaluationReport(evaluation);
       if (json) {
         out.print(report.json());
@@ -80,5 +99,17 @@ final class EvaluateCommand implements Callable<Integer> {
       out.flush();
       return ExitCode.OK;
     }
+  }
+
+  private Evaluation evaluation(TrainedModel trained, Dataset data) {
+    if (variations == 0) {
+      return trained.evaluator().evaluate(split.name(), data);
+    }
+    if (!trained.variesImages()) {
+      throw new ConfigException(
+          "--tta=%d: %s was trained without data.augment, which would say how to vary images; leave --tta out"
+              .formatted(variations, model));
+    }
+    return trained.evaluateVaried(split.name(), data, variations);
   }
 }

@@ -39,6 +39,7 @@ final class TrainingRun {
   private Trainer.Data data;
   private Trainer trainer;
   private RunFolder folder;
+  private RunLock lock;
 
   private TrainingRun(TrainSession session, RunConfig run, Path init) {
     this.session = session;
@@ -75,7 +76,7 @@ final class TrainingRun {
 
   /** Makes the folder ready and the trainer stand where it is to begin. */
   private interface Start {
-    RunLock start() throws IOException;
+    void start() throws IOException;
   }
 
   private RunResult execute(Start start) throws IOException {
@@ -88,20 +89,25 @@ final class TrainingRun {
       if (init != null) {
         trainer.load(init);
       }
-      try (RunLock lock = start.start()) {
+      try {
+        start.start();
         printHeader(source, backend);
         listeners.add(new MetricsLog(folder.metrics(), trainer.history()));
         listeners.add(new Saver());
         listeners.add(ConsoleProgress.onStandardOutput(session.progress()));
         session.stop().await();
         return train(listeners);
+      } finally {
+        if (lock != null) {
+          lock.close();
+        }
       }
     }
   }
 
-  private RunLock begin(Function<Instant, RunFolder> newFolder) throws IOException {
+  private void begin(Function<Instant, RunFolder> newFolder) throws IOException {
     folder = newFolder.apply(started);
-    RunLock lock = lock();
+    lock();
     new Checkpoints(folder.checkpoints()).clear();
     if (init != null) {
       // Without it a run that is cut off early could not be begun again.
@@ -109,12 +115,11 @@ final class TrainingRun {
     }
     folder.write(provenance());
     folder.writeRun(RunConfigLoader.toJson(run));
-    return lock;
   }
 
-  private RunLock takeUp(RunFolder existing) throws IOException {
+  private void takeUp(RunFolder existing) throws IOException {
     folder = existing;
-    RunLock lock = lock();
+    lock();
     Provenance provenance = provenance();
     folder.checkSameData(provenance);
     Checkpoint checkpoint = new Checkpoints(folder.checkpoints()).latest();
@@ -129,16 +134,14 @@ final class TrainingRun {
       }
     }
     folder.writeResumed(provenance);
-    return lock;
   }
 
-  private RunLock lock() throws IOException {
-    RunLock lock = folder.lock();
+  private void lock() throws IOException {
+    lock = folder.lock();
     if (lock == null) {
       throw new RunFolderException(
           folder.dir() + ": another process trains in this folder; wait for it, or end it");
     }
-    return lock;
   }
 
   private RunResult train(Listeners listeners) throws IOException {

@@ -40,7 +40,7 @@ public final class PlanCompiler {
    * @param normalization bytes to input
    * @param feed where batches come from
    * @param seed the run's seed, for dropout and augmentation
-   * @param augment how a training plan varies its images; null or without parts: not at all
+   * @param augment how the plan varies its images; null or without parts: not at all
    * @param mix how a training plan mixes its images; null: not at all
    */
   public record Options(
@@ -68,11 +68,9 @@ public final class PlanCompiler {
       return training && mix != null;
     }
 
-    /** The augmentation of a training plan that has one, else null. */
+    /** The augmentation of a plan that has one, else null. */
     OpFactory.Augmentation augmentation() {
-      return training && augment != null && augment.any()
-          ? new OpFactory.Augmentation(augment, seed)
-          : null;
+      return augment != null && augment.any() ? new OpFactory.Augmentation(augment, seed) : null;
     }
   }
 

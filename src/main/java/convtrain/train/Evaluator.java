@@ -5,6 +5,7 @@ import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.Samples;
 import convtrain.backend.StepMetrics;
 import convtrain.data.Dataset;
+import convtrain.graph.AugmentSpec;
 import convtrain.graph.DataPlacement;
 import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
@@ -40,6 +41,23 @@ public final class Evaluator implements AutoCloseable {
       RunState state,
       LossSpec loss,
       Normalization normalization) {
+    this(backend, graph, state, loss, normalization, null, 0);
+  }
+
+  /**
+   * One that looks at varied images.
+   *
+   * @param augment how; null: not at all
+   * @param seed of the variations
+   */
+  Evaluator(
+      Backend backend,
+      ModelGraph graph,
+      RunState state,
+      LossSpec loss,
+      Normalization normalization,
+      AugmentSpec augment,
+      long seed) {
     this.state = state;
     this.outputsLogits = loss instanceof LossSpec.CrossEntropy;
     this.classes = graph.classes();
@@ -55,8 +73,8 @@ public final class Evaluator implements AutoCloseable {
             normalization,
             batchSize,
             DataPlacement.AUTO,
-            0,
-            null,
+            seed,
+            augment,
             null);
   }
 
@@ -109,8 +127,17 @@ public final class Evaluator implements AutoCloseable {
    *     which estimates the one-hot target and so the probabilities
    */
   public double[][] predict(List<byte[]> images) {
-    double[][] probabilities = new double[images.size()][];
-    start(new Unlabelled(images));
+    return probabilities(new Unlabelled(images), 1);
+  }
+
+  /**
+   * The same of any samples.
+   *
+   * @param view from 1; which of its variations an evaluator that varies images sees of each
+   */
+  double[][] probabilities(Samples samples, int view) {
+    double[][] probabilities = new double[samples.count()][];
+    start(samples, view);
     int done = 0;
     for (int n = plans.feed().next(); n > 0; n = plans.feed().next()) {
       Plan plan = plans.of(n);
@@ -144,8 +171,12 @@ public final class Evaluator implements AutoCloseable {
   }
 
   private void start(Samples samples) {
+    start(samples, 1);
+  }
+
+  private void start(Samples samples, int view) {
     int[] order = IntStream.range(0, samples.count()).toArray();
-    plans.feed().start(samples, order, order.length);
+    plans.feed().start(samples, order, order.length, view);
   }
 
   private int best(int sample) {

@@ -36,7 +36,7 @@ final class Plans implements AutoCloseable {
    * @param training whether the plans train, or score
    * @param batchSize of the largest batch
    * @param placement where the samples are kept
-   * @param augment how training plans vary their images; null: not at all
+   * @param augment how the plans vary their images; null: not at all
    * @param mix how training plans mix their images; null: not at all
    */
   Plans(

@@ -4,6 +4,8 @@ import convtrain.backend.Backend;
 import convtrain.backend.Owned;
 import convtrain.config.RunConfig;
 import convtrain.config.RunConfigLoader;
+import convtrain.data.Dataset;
+import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.plan.RunState;
 import java.io.IOException;
@@ -23,6 +25,7 @@ public final class TrainedModel implements AutoCloseable {
 
   private static final String FILE_NAME = "model.safetensors";
 
+  private final Backend backend;
   private final Path file;
   private final RunConfig run;
   private final ModelGraph graph;
@@ -30,6 +33,7 @@ public final class TrainedModel implements AutoCloseable {
   private final Evaluator evaluator;
 
   private TrainedModel(Backend backend, Path file, SafeTensors content) {
+    this.backend = backend;
     this.file = file;
     run = RunConfigLoader.parse(file + " (" + RUN + ")", content.metadata().get(RUN));
     graph = ModelGraph.of(run.model());
@@ -85,6 +89,66 @@ public final class TrainedModel implements AutoCloseable {
   /** Scores and predicts with it. */
   public Evaluator evaluator() {
     return evaluator;
+  }
+
+  /** Whether {@link #evaluateVaried} has something to vary images by. */
+  public boolean variesImages() {
+    return run.data().augment() != null && run.data().augment().any();
+  }
+
+  /**
+   * Test-time augmentation: scores the mean of what the network says of each image as it is and of
+   * so many variations of it, drawn as in training from the run's seed.
+   *
+   * @param split name of the data, for the report
+   * @param variations of each image, at least 1
+   */
+  public Evaluation evaluateVaried(String split, Dataset data, int variations) {
+    DatasetSamples samples = new DatasetSamples(data);
+    double[][] sums = evaluator.probabilities(samples, 1);
+    try (Evaluator varied =
+        new Evaluator(
+            backend,
+            graph,
+            state,
+            run.train().loss(),
+            Trainer.normalization(run, graph),
+            run.data().augment(),
+            run.seed())) {
+      for (int view = 1; view <= variations; view++) {
+        add(varied.probabilities(samples, view), sums);
+      }
+    }
+    return scored(split, data, sums, 1.0 / (variations + 1));
+  }
+
+  private static void add(double[][] terms, double[][] sums) {
+    for (int i = 0; i < sums.length; i++) {
+      for (int c = 0; c < sums[i].length; c++) {
+        sums[i][c] += terms[i][c];
+      }
+    }
+  }
+
+  private Evaluation scored(String split, Dataset data, double[][] sums, double factor) {
+    long[][] confusion = new long[graph.classes()][graph.classes()];
+    double loss = 0;
+    for (int i = 0; i < sums.length; i++) {
+      int label = data.label(i);
+      int best = 0;
+      double squares = 0;
+      for (int c = 0; c < sums[i].length; c++) {
+        double departure = sums[i][c] * factor - (c == label ? 1 : 0);
+        squares += departure * departure;
+        best = sums[i][c] > sums[i][best] ? c : best;
+      }
+      confusion[label][best]++;
+      loss +=
+          run.train().loss() instanceof LossSpec.Mse
+              ? squares / sums[i].length
+              : -Math.log(sums[i][label] * factor);
+    }
+    return new Evaluation(split, loss / sums.length, confusion);
   }
 
   @Override

@@ -1,8 +1,10 @@
 package convtrain.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import convtrain.train.SafeTensors;
 import java.io.IOException;
@@ -284,5 +286,24 @@ class ResumeTest {
     assertThat(again.exitCode()).as(again.err()).isZero();
     assertThat(cut.resolve("model.safetensors"))
         .hasSameBinaryContentAs(straight.resolve("model.safetensors"));
+  }
+
+  /** The network was trained on varied images, so those of the test set tell it more than one. */
+  @Test
+  void testTimeAugmentationScoresTheMeanOfAnImageAndItsVariations() throws IOException {
+    ObjectMapper json = new ObjectMapper();
+    JsonNode plain = json.readTree(Cli.run("evaluate", whole.toString(), "--json").out());
+    Cli four = Cli.run("evaluate", whole.toString(), "--tta=4", "--json");
+    assertThat(four.exitCode()).as(four.err()).isZero();
+    JsonNode varied = json.readTree(four.out());
+    assertThat(varied.get("samples").asInt()).isEqualTo(TEST);
+    assertThat(varied.get("loss").asDouble())
+        .isNotEqualTo(plain.get("loss").asDouble())
+        .isCloseTo(plain.get("loss").asDouble(), within(0.3));
+    assertThat(Cli.run("evaluate", whole.toString(), "--tta=4", "--json").out())
+        .isEqualTo(four.out());
+    Cli none = Cli.run("evaluate", temp.resolve("straight").toString(), "--tta=-1");
+    assertThat(none.exitCode()).isEqualTo(2);
+    assertThat(none.err()).startsWith("convtrain: --tta=-1; expected 0 to 1000");
   }
 }
