@@ -91,7 +91,7 @@ final class TrainingRun {
       }
       try {
         start.start();
-        printHeader(source, backend);
+        printHeader(source);
         listeners.add(new MetricsLog(folder.metrics(), trainer.history()));
         listeners.add(new Saver());
         listeners.add(ConsoleProgress.onStandardOutput(session.progress()));
@@ -229,7 +229,7 @@ final class TrainingRun {
   private final class Saver implements TrainListener {
     @Override
     public void epoch(EpochRecord epoch) {
-      if (trainer.keptEpoch() == epoch) {
+      if (trainer.keptEpoch().epoch() == epoch.epoch()) {
         unchecked(TrainingRun.this::saveModel);
       }
     }
@@ -269,7 +269,7 @@ final class TrainingRun {
             files));
   }
 
-  private void printHeader(DataFolder source, Backend backend) {
+  private void printHeader(DataFolder source) {
     session.print(
         "%s: %,d parameters", run.name(), ModelGraph.of(run.model()).trainableParameters());
     session.print(
