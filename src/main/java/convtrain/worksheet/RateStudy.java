@@ -10,6 +10,7 @@ import java.util.stream.IntStream;
 /** One worksheet trained with several learning rates: error against iterations. */
 public final class RateStudy {
   private static final int[] TABLE = {1, 10, 50, 100};
+  private static final int MOST_POINTS = 800;
 
   private final List<Double> rates;
   private final List<double[]> errors;
@@ -61,10 +62,18 @@ public final class RateStudy {
 
   /** E against the number of updates, a line per rate. */
   public LineChart chart() {
-    double[] n = IntStream.rangeClosed(0, steps()).asDoubleStream().toArray();
+    // The curves are smooth, and more points than the picture has columns only make it large.
+    long parts = Math.min(steps(), MOST_POINTS);
+    int[] points =
+        IntStream.rangeClosed(0, (int) parts)
+            .map(i -> (int) (i * (long) steps() / parts))
+            .toArray();
+    double[] n = Arrays.stream(points).asDoubleStream().toArray();
     List<LineChart.Series> series = new ArrayList<>();
     for (int r = 0; r < rates.size(); r++) {
-      series.add(new LineChart.Series("lr " + Numbers.of(rates.get(r)), n, errors.get(r)));
+      double[] e = errors.get(r);
+      double[] shown = Arrays.stream(points).mapToDouble(at -> e[at]).toArray();
+      series.add(new LineChart.Series("lr " + Numbers.of(rates.get(r)), n, shown));
     }
     return new LineChart(
         rates.size() == 1

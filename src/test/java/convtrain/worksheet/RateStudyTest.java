@@ -2,8 +2,10 @@ package convtrain.worksheet;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import convtrain.report.plot.LineChart;
 import java.util.Arrays;
 import java.util.List;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
@@ -33,5 +35,15 @@ class RateStudyTest {
     assertThat(study.tableSteps())
         .containsExactly(Arrays.stream(expected.split(" ")).mapToInt(Integer::parseInt).toArray());
     assertThat(study.table().lines()).hasSize(4);
+  }
+
+  @Test
+  void chartShowsTheFirstAndTheLastErrorOfAnyRun() {
+    for (int steps : new int[] {1, 100, 5003}) {
+      RateStudy study = new RateStudy(Sheets.course(0.5, steps), List.of(0.5));
+      LineChart.Series line = study.chart().series().get(0);
+      assertThat(line.x()).hasSizeLessThanOrEqualTo(801).startsWith(0).endsWith(steps);
+      assertThat(line.y()).startsWith(study.errors(0)).endsWith(study.errors(steps));
+    }
   }
 }
