@@ -32,10 +32,10 @@ import java.util.List;
  * nothing is erased.
  *
  * <p>All of it is computed in doubles, every product and sum rounded on its own; sines and powers
- * are the polynomials below, in the order in which they stand there. The map's six numbers are then
- * rounded to floats. The displacement's noise: values are counted x-major, value {@code v = (x 2 +
- * axis) H + y}, axis 0 for x; it is {@code (2 h - 65535) 2^-17 alpha} with h the low, then the high
- * half of word v / 2 % 4 of block 16 + v / 8.
+ * are the polynomials of {@code PinnedMath}. The map's six numbers are then rounded to floats. The
+ * displacement's noise: values are counted x-major, value {@code v = (x 2 + axis) H + y}, axis 0
+ * for x; it is {@code (2 h - 65535) 2^-17 alpha} with h the low, then the high half of word v / 2 %
+ * 4 of block 16 + v / 8.
  *
  * <p>Not for several threads; a draw allocates nothing.
  */
@@ -46,48 +46,6 @@ public final class AugmentDraw {
   private static final int TRIES = 10;
   private static final int FIRST_TRY = 3;
 
-  /** Taylor's coefficients, highest power first. */
-  private static final double[] SINE = {
-    -1 / 1307674368000.0,
-    1 / 6227020800.0,
-    -1 / 39916800.0,
-    1 / 362880.0,
-    -1 / 5040.0,
-    1 / 120.0,
-    -1 / 6.0,
-    1
-  };
-
-  private static final double[] COSINE = {
-    1 / 20922789888000.0,
-    -1 / 87178291200.0,
-    1 / 479001600.0,
-    -1 / 3628800.0,
-    1 / 40320.0,
-    -1 / 720.0,
-    1 / 24.0,
-    -1 / 2.0,
-    1
-  };
-
-  private static final double[] EXPONENTIAL = {
-    1 / 479001600.0,
-    1 / 39916800.0,
-    1 / 3628800.0,
-    1 / 362880.0,
-    1 / 40320.0,
-    1 / 5040.0,
-    1 / 720.0,
-    1 / 120.0,
-    1 / 24.0,
-    1 / 6.0,
-    1 / 2.0,
-    1,
-    1
-  };
-
-  private static final double RADIANS = Math.PI / 180;
-  private static final double LN2 = 0.6931471805599453;
   private static final double TWO_POW_MINUS_32 = 0x1p-32;
 
   /** A range that {@code uniform} draws from. */
@@ -222,12 +180,12 @@ public final class AugmentDraw {
     int column = below(2 * padding + 1, words[2]) - padding;
     int row = below(2 * padding + 1, words[3]) - padding;
 
-    double cosSy = cosine(sy);
-    double tanSx = sine(sx) / cosine(sx);
-    double a = cosine(r - sy) / cosSy;
-    double c = sine(r - sy) / cosSy;
-    double b = -(a * tanSx) - sine(r);
-    double d = -(c * tanSx) + cosine(r);
+    double cosSy = PinnedMath.cosine(sy);
+    double tanSx = PinnedMath.sine(sx) / PinnedMath.cosine(sx);
+    double a = PinnedMath.cosine(r - sy) / cosSy;
+    double c = PinnedMath.sine(r - sy) / cosSy;
+    double b = -(a * tanSx) - PinnedMath.sine(r);
+    double d = -(c * tanSx) + PinnedMath.cosine(r);
     double centerX = (width - 1) * 0.5;
     double centerY = (height - 1) * 0.5;
     double fromX = column - centerX - shiftX;
@@ -244,7 +202,7 @@ public final class AugmentDraw {
     for (int k = 0; k < TRIES; k++) {
       block(FIRST_TRY + k, epoch, sample);
       double erased = area.at(words[0]);
-      double ratio = exponential(logRatio.at(words[1]));
+      double ratio = PinnedMath.exponential(logRatio.at(words[1]));
       double h = Math.rint(Math.sqrt(erased * ratio));
       double w = Math.rint(Math.sqrt(erased / ratio));
       if (h < height && w < width) {
@@ -267,35 +225,6 @@ public final class AugmentDraw {
 
   private static int below(int n, int word) {
     return (int) ((word & 0xFFFFFFFFL) * n >>> 32);
-  }
-
-  /** The sine of an angle in degrees. */
-  static double sine(double degrees) {
-    double quarters = Math.rint(degrees * (1 / 90.0));
-    double x = (degrees - 90 * quarters) * RADIANS;
-    int quadrant = (int) quarters & 3;
-    double z = x * x;
-    double value = (quadrant & 1) == 0 ? x * polynomial(SINE, z) : polynomial(COSINE, z);
-    return quadrant < 2 ? value : -value;
-  }
-
-  static double cosine(double degrees) {
-    return sine(degrees + 90);
-  }
-
-  static double exponential(double x) {
-    double power = Math.rint(x * (1 / LN2));
-    double rest = x - power * LN2;
-    double two = Double.longBitsToDouble((long) power + 1023 << 52);
-    return polynomial(EXPONENTIAL, rest) * two;
-  }
-
-  private static double polynomial(double[] coefficients, double x) {
-    double value = coefficients[0];
-    for (int i = 1; i < coefficients.length; i++) {
-      value = value * x + coefficients[i];
-    }
-    return value;
   }
 
   /**

@@ -64,13 +64,13 @@ class AugmentDrawTest {
   @Test
   void sinesAndPowersAreThoseOfTheMathLibrary() {
     for (double degrees = -720; degrees <= 720; degrees += 0.37) {
-      assertThat(AugmentDraw.sine(degrees))
+      assertThat(PinnedMath.sine(degrees))
           .isCloseTo(Math.sin(Math.toRadians(degrees)), within(1e-14));
-      assertThat(AugmentDraw.cosine(degrees))
+      assertThat(PinnedMath.cosine(degrees))
           .isCloseTo(Math.cos(Math.toRadians(degrees)), within(1e-14));
     }
     for (double x = -7; x <= 7; x += 0.0137) {
-      assertThat(AugmentDraw.exponential(x)).isCloseTo(Math.exp(x), within(1e-14 * Math.exp(x)));
+      assertThat(PinnedMath.exponential(x)).isCloseTo(Math.exp(x), within(1e-14 * Math.exp(x)));
     }
   }
 
