@@ -27,7 +27,8 @@ import picocli.CommandLine.Spec;
     description = {
       "Draws what the network will see: a row for each of an epoch's first training images, left"
           + " as it is, then as it and the epochs after it show it (data.augment). The same"
-          + " run file always gives the same picture."
+          + " run file always gives the same picture. What train.mixup and train.cutmix do to the"
+          + " samples of a batch is not drawn."
     },
     footer = {
       "",
