@@ -3,6 +3,7 @@ package convtrain.cli;
 import convtrain.config.Grid;
 import convtrain.config.RunConfig;
 import convtrain.report.GroupFolder;
+import convtrain.report.RunBusyException;
 import convtrain.report.RunFolder;
 import convtrain.report.RunFolderException;
 import convtrain.report.RunResult;
@@ -109,6 +110,9 @@ final class RunGroup {
               ? TrainingRun.resumed(session, member.config(), place)
               : TrainingRun.fresh(session, member.config(), null, started -> place.make());
       return result == null ? Outcome.STOPPED : before;
+    } catch (RunBusyException e) {
+      session.print("%s; passed over", e.getMessage());
+      return before;
     } catch (FailedException e) {
       session.err().println("convtrain: " + e.getMessage());
       session.err().flush();

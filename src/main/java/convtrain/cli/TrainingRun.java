@@ -8,6 +8,7 @@ import convtrain.graph.ModelGraph;
 import convtrain.report.ConsoleProgress;
 import convtrain.report.MetricsLog;
 import convtrain.report.Provenance;
+import convtrain.report.RunBusyException;
 import convtrain.report.RunFolder;
 import convtrain.report.RunFolderException;
 import convtrain.report.RunLock;
@@ -139,8 +140,7 @@ final class TrainingRun {
   private void lock() throws IOException {
     lock = folder.lock();
     if (lock == null) {
-      throw new RunFolderException(
-          folder.dir() + ": another process trains in this folder; wait for it, or end it");
+      throw new RunBusyException(folder.dir());
     }
   }
 

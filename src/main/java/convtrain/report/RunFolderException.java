@@ -1,7 +1,7 @@
 package convtrain.report;
 
 /** A run folder that cannot be used as asked; the message says what to do. Wrong usage: exit 2. */
-public final class RunFolderException extends RuntimeException {
+public class RunFolderException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 
   public RunFolderException(String message) {

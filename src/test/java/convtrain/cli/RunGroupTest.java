@@ -5,8 +5,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.BeforeAll;
@@ -101,6 +104,26 @@ class RunGroupTest {
 
   private static Cli shard(Path group, String shard, String seedList) {
     return Cli.run("train", config.toString(), seedList, "--out=" + group, "--shard=" + shard);
+  }
+
+  @Test
+  void aRunThatAnotherProcessTrainsIsPassedOver() throws IOException {
+    Path group = temp.resolve("busy");
+    assertThat(shard(group, "1/2", "--seeds=1..2").exitCode()).isZero();
+    Path run = group.resolve("seed=1");
+    Files.delete(run.resolve("result.json"));
+    try (FileChannel other =
+            FileChannel.open(
+                run.resolve(".lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+        FileLock lock = other.lock()) {
+      assertThat(lock.isValid()).isTrue();
+      Cli rest = Cli.run("train", "--resume=" + group);
+      assertThat(rest.exitCode()).as(rest.err()).isZero();
+      assertThat(rest.out())
+          .contains(run + ": another process trains in this folder; wait for it, or end it; passed")
+          .contains("1 of 2 runs are not over");
+    }
+    assertThat(group.resolve("seed=2/result.json")).exists();
   }
 
   @Test
