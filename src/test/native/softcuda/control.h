@@ -4,9 +4,9 @@
 //   seed=7                 orders of streams, blocks and threads; NOT_READY answers (else SOFTCUDA_SEED, else 1)
 //   memory=1048576         bytes of device memory (1 GiB if absent)
 //   fail=alloc:3:2         the third allocation answers status 2; repeatable. The first word is a kind (alloc, hostalloc,
-//                          copy, launch, graph, module, nvrtc, cudnn, cublas), the name of one call, or `execution`: the
-//                          Nth piece of enqueued work fails when it runs, which makes the status sticky. A kind leaves
-//                          out the calls that destroy something
+//                          copy, launch, graph, module, stream, event, nvrtc, cudnn, cublas), the name of one call, or
+//                          `execution`: the Nth piece of enqueued work fails when it runs, which makes the status
+//                          sticky. A kind leaves out the calls that destroy something
 //   late=always            nothing runs before it must (else some work runs early, by the seed)
 #pragma once
 
