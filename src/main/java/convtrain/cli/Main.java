@@ -13,6 +13,7 @@ import picocli.CommandLine.ScopeType;
     subcommands = {
       TrainCommand.class,
       SweepCommand.class,
+      LrFindCommand.class,
       ReportCommand.class,
       EvaluateCommand.class,
       PredictCommand.class,
@@ -37,6 +38,7 @@ import picocli.CommandLine.ScopeType;
       "  convtrain train configs/mnist-19k.json --set train.epochs=5 --out runs/short",
       "  convtrain train --resume runs/short",
       "  convtrain sweep configs/mlp.json --set train.optimizer.lr=0.01,0.1,1",
+      "  convtrain lr-find configs/mnist-19k.json",
       "  convtrain report runs/*",
       "  convtrain evaluate runs/short",
       "  convtrain predict runs/short digit.png",

@@ -78,6 +78,8 @@ class UsageTest {
           sweep x.json | expected CONFIG and --set PATH=V1,V2,... or --seeds; or --resume DIR alone | convtrain sweep
           sweep x.json --resume=d | --resume DIR goes alone: its group.json has the runs | convtrain sweep
           sweep x.json --seeds=1..2 --shard=1/2 | --shard needs --out: the folder that all parts share | convtrain sweep
+          lr-find x.json --from=1 --to=0.1 | --from=1.0 --to=0.1; expected 0 < from < to | convtrain lr-find
+          lr-find x.json --steps=5 | --steps=5; expected 10 to 1000000 | convtrain lr-find
           report | Missing required parameter: 'RUNS' | convtrain report
           train x.json --thread=2 | Unknown option: '--thread=2'\\nPossible solutions: --threads | convtrain train
           train x.json --threads=0 | --threads=0; expected at least 1 | convtrain train
