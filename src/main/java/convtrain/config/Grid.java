@@ -141,10 +141,15 @@ public record Grid(String run, List<Axis> axes) {
       String path = axes.get(i).path();
       overrides.add(path + "=" + values[i]);
       String key = path.substring(path.lastIndexOf('.') + 1);
-      names.add((key + "=" + values[i]).replaceAll("[^\\p{L}\\p{N}_.,()+=-]", "_"));
+      names.add(key + "=" + inName(axes.get(i), values[i]));
     }
     return new Member(
         String.join(",", names), RunConfigLoader.parse("the shared run file", run, overrides));
+  }
+
+  /** The value if it can stand in a folder's name, else which of the axis's it is. */
+  private static String inName(Axis axis, String value) {
+    return value.matches("[\\p{L}\\p{N}_.+-]+") ? value : "v" + (axis.values().indexOf(value) + 1);
   }
 
   /** The members that part {@code index} (from 1) of {@code parts} does. */

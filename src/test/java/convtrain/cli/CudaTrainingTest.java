@@ -137,6 +137,27 @@ class CudaTrainingTest {
         weights("--set=train.cuda_graph=false", "--set=data.placement=stream", "--debug-sync"));
   }
 
+  /** With fp16 the loss scale's state has to come back too. */
+  @ParameterizedTest
+  @ValueSource(strings = {"fp32", "fp16"})
+  void aRunThatWasCutOffInAnEpochGoesOnToTheBit(String precision) throws IOException {
+    SortedMap<String, SafeTensors.Tensor> expected =
+        weights("--set=train.precision=" + precision, "--set=train.checkpoint_every.steps=2");
+    Path run = temp.resolve("run" + (runs - 1));
+    // Two epochs of three steps: the one before the last is in the second epoch.
+    Files.delete(run.resolve("checkpoints/epoch-00003-batch-0000000.safetensors"));
+    Files.delete(run.resolve("result.json"));
+    Files.delete(run.resolve("model.safetensors"));
+    Cli again = Cli.run("train", "--resume=" + run, "--backend=cuda");
+    assertThat(again.exitCode()).as(again.err()).isZero();
+    assertThat(again.out()).contains("from epoch 2, step 1 of 3");
+    SafeTensors.read(run.resolve("model.safetensors"))
+        .tensors()
+        .forEach(
+            (name, tensor) ->
+                assertThat(tensor.values()).as(name).isEqualTo(expected.get(name).values()));
+  }
+
   /** What is drawn depends on nothing that these change; on the CPU the images are the same too. */
   @ParameterizedTest
   @ValueSource(strings = {"train.mixup={}", "train.cutmix={}"})

@@ -42,19 +42,31 @@ class GridTest {
   }
 
   @Test
-  void namesThatWouldBeTheSameOrTooLongAreNumbersInstead() {
+  void valuesThatCannotNameAFolderAreNumbered() {
     Grid grid =
         new Grid(
             RUN,
             List.of(
                 Grid.Axis.parse(
-                    "train.schedule={\"type\":\"step\",\"step_size\":2},{\"type\":\"step\"_\"step_size\":2}"
-                        .replace("\"_\"", "\",\"")
-                        .replaceFirst("2\\}$", "3}")),
-                Grid.Axis.parse("name=" + "a".repeat(90) + "," + "b".repeat(90))));
+                    "train.schedule={\"type\":\"constant\"},{\"type\":\"step\",\"step_size\":2}"),
+                Grid.Axis.parse("name=a b,c")));
     assertThat(grid.members())
         .extracting(Grid.Member::name)
-        .containsExactly("0001", "0002", "0003", "0004");
+        .containsExactly(
+            "schedule=v1,name=v1",
+            "schedule=v1,name=c",
+            "schedule=v2,name=v1",
+            "schedule=v2,name=c");
+  }
+
+  @Test
+  void namesThatWouldBeTheSameOrTooLongAreNumbersInstead() {
+    Grid tooLong =
+        new Grid(RUN, List.of(Grid.Axis.parse("name=" + "a".repeat(99) + "," + "b".repeat(99))));
+    assertThat(tooLong.members()).extracting(Grid.Member::name).containsExactly("0001", "0002");
+    Grid same =
+        new Grid(RUN, List.of(Grid.Axis.parse("data.limit=100,200"), Grid.Axis.parse("name=x,y")));
+    assertThat(same.members()).extracting(Grid.Member::name).doesNotHaveDuplicates();
   }
 
   @Test
