@@ -7,12 +7,9 @@ import convtrain.backend.Readback;
 import convtrain.backend.StepMetrics;
 import convtrain.config.CheckpointEvery;
 import convtrain.config.ConfigException;
-import convtrain.config.Keep;
 import convtrain.config.LearningRates;
-import convtrain.config.Monitor;
 import convtrain.config.RunConfig;
 import convtrain.config.RunConfigLoader;
-import convtrain.config.ScheduleSpec.ReduceOnPlateau;
 import convtrain.data.Dataset;
 import convtrain.data.Sampler;
 import convtrain.graph.ModelGraph;
@@ -21,7 +18,6 @@ import convtrain.plan.RunState;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -61,10 +57,7 @@ public final class Trainer implements AutoCloseable {
   private final Readback progress;
   private final Plans plans;
   private final Evaluator evaluator;
-  private final BestEpoch best;
-  private final Stagnation stagnation;
-  private final Plateau plateau;
-  private final List<EpochRecord> history = new ArrayList<>();
+  private final Course course;
   private int epochInProgress = 1;
   private int stepInProgress;
 
@@ -89,13 +82,7 @@ public final class Trainer implements AutoCloseable {
     accumulateSteps = run.train().accumulateSteps();
     int updatesPerEpoch = (sampler.stepsPerEpoch() + accumulateSteps - 1) / accumulateSteps;
     rates = run.train().learningRates(updatesPerEpoch);
-    Monitor monitor = run.train().monitor();
-    best = run.train().keep() == Keep.BEST ? new BestEpoch(monitor) : null;
-    stagnation = new Stagnation(run.train().earlyStopping(), monitor);
-    plateau =
-        run.train().schedule() instanceof ReduceOnPlateau rule
-            ? new Plateau(rule, monitor, rates.base())
-            : null;
+    course = new Course(run.train());
     float[] schedule = table(rates);
     Normalization normalization = normalization(run, graph);
     try {
@@ -196,23 +183,15 @@ public final class Trainer implements AutoCloseable {
   public Checkpoint checkpoint() {
     return Checkpoint.of(
         RunConfigLoader.toJson(run),
-        new Position(epochInProgress, stepInProgress, secondsInProgress, history),
+        new Position(epochInProgress, stepInProgress, secondsInProgress, course.epochs()),
         state);
   }
 
-  /** Draws what follows from an epoch's numbers. */
   private void completed(EpochRecord epoch) {
-    history.add(epoch);
-    if (best != null) {
-      best.add(epoch);
-    }
-    stagnation.add(epoch);
-    if (plateau != null) {
-      plateau.add(epoch);
-      if (plateau.lr() != rates.base()) {
-        rates = rates.from(plateau.lr());
-        state.setSchedule(table(rates));
-      }
+    course.add(epoch);
+    if (course.baseLr() != rates.base()) {
+      rates = rates.from(course.baseLr());
+      state.setSchedule(table(rates));
     }
   }
 
@@ -240,17 +219,17 @@ public final class Trainer implements AutoCloseable {
 
   /** Whether it stands behind the first step. */
   public boolean hasBegun() {
-    return stepInProgress > 0 || !history.isEmpty();
+    return stepInProgress > 0 || course.last() != null;
   }
 
   /** Whether nothing is left to train. */
   public boolean isComplete() {
-    return history.size() == run.train().epochs() || stoppedEarly();
+    return course.isComplete();
   }
 
   /** Whether early stopping ended the run before its last epoch. */
   public boolean stoppedEarly() {
-    return stagnation.isOver() && history.size() < run.train().epochs();
+    return course.stoppedEarly();
   }
 
   private boolean trainEpoch(int epoch, BooleanSupplier stop) {
@@ -306,7 +285,7 @@ public final class Trainer implements AutoCloseable {
   }
 
   private long stepsDone() {
-    return (long) history.size() * sampler.stepsPerEpoch() + stepInProgress;
+    return (epochInProgress - 1L) * sampler.stepsPerEpoch() + stepInProgress;
   }
 
   private void endEpoch(EpochRecord epoch) {
@@ -384,7 +363,7 @@ public final class Trainer implements AutoCloseable {
 
   /** The last completed epoch, or null. */
   public EpochRecord lastEpoch() {
-    return history.isEmpty() ? null : history.get(history.size() - 1);
+    return course.last();
   }
 
   /**
@@ -392,12 +371,12 @@ public final class Trainer implements AutoCloseable {
    * best so far; null before the first.
    */
   public EpochRecord keptEpoch() {
-    return best == null ? lastEpoch() : best.get();
+    return course.kept();
   }
 
   /** The epochs that were completed, in order. */
   public List<EpochRecord> history() {
-    return List.copyOf(history);
+    return course.epochs();
   }
 
   /** Layers whose op falls back on the library's reference loops, far slower than the rest. */
@@ -412,7 +391,7 @@ public final class Trainer implements AutoCloseable {
 
   /** {@code epoch 3, step 120 of 469}: how far training came. */
   public String position() {
-    boolean betweenEpochs = stepInProgress == 0 && !history.isEmpty();
+    boolean betweenEpochs = stepInProgress == 0 && course.last() != null;
     return "epoch %d, step %d of %d"
         .formatted(
             betweenEpochs ? epochInProgress - 1 : epochInProgress,
