@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -19,6 +20,7 @@ final class ErrorChart {
   private static final int MAX_LINES = 12;
   private static final int MAX_VALUES_IN_NAME = 3;
   private static final int LONGEST_NAME = 32;
+  private static final int SHOWN_TIMES_LEAST = 4;
 
   private ErrorChart() {}
 
@@ -34,14 +36,35 @@ final class ErrorChart {
         series.add(new LineChart.Series(name(experiment, series.size()), epochs, errors));
       }
     }
-    String set = validated ? "validation" : "test";
-    return series.isEmpty()
-        ? null
-        : new LineChart(
-            "Error on the " + set + " set by epoch",
-            LineChart.Axis.linear("epoch"),
-            LineChart.Axis.logarithmic(set + " error (%)"),
-            series);
+    return series.isEmpty() ? null : chart(validated ? "validation" : "test", series);
+  }
+
+  /**
+   * Where the lines end close together the first epochs' large errors would press them flat: those
+   * are left out. Where they do not, a logarithmic axis shows all.
+   */
+  private static LineChart chart(String set, List<LineChart.Series> series) {
+    double[] least =
+        series.stream().mapToDouble(line -> Arrays.stream(line.y()).min().orElseThrow()).toArray();
+    double bound = SHOWN_TIMES_LEAST * Arrays.stream(least).min().orElseThrow();
+    boolean close = series.stream().allMatch(line -> line.y()[line.y().length - 1] <= bound);
+    String label = set + " error (%)";
+    return new LineChart(
+        "Error on the " + set + " set by epoch",
+        LineChart.Axis.linear("epoch"),
+        close ? LineChart.Axis.linear(label) : LineChart.Axis.logarithmic(label),
+        close ? series.stream().map(line -> upTo(bound, line)).toList() : series);
+  }
+
+  /** From where the line stays within the bound. */
+  private static LineChart.Series upTo(double bound, LineChart.Series line) {
+    double[] y = line.y().clone();
+    boolean within = true;
+    for (int i = y.length - 1; i >= 0; i--) {
+      within &= y[i] <= bound;
+      y[i] = within ? y[i] : Double.NaN;
+    }
+    return new LineChart.Series(line.name(), line.x(), y);
   }
 
   /** What sets it apart, or where that is too long the row of the table that says it. */

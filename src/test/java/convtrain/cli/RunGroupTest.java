@@ -58,6 +58,7 @@ class RunGroupTest {
     assertThat(training.out())
         .contains("[1/3] seed=1\n", "[3/3] seed=3\n", "of 3 runs", "\ntest acc  ");
     assertThat(seeds.resolve("summary.txt")).content().contains("of 3 runs");
+    assertThat(seeds.resolve("summary.png")).isNotEmptyFile();
   }
 
   @Test
