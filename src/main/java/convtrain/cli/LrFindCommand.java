@@ -84,14 +84,14 @@ final class LrFindCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     checkUsage();
     RunConfig run = runFile.load();
-    try (TrainSession session = new TrainSession(device, spec, false)) {
-      Backend backend = session.backend(run);
-      Trainer.Data data = session.data(run, DataFolder.of(run, session.err()));
+    try (TrainContext context = new TrainContext(device, spec, false)) {
+      Backend backend = context.backend(run);
+      Trainer.Data data = context.data(run, DataFolder.of(run, context.err()));
       List<Point> points;
       try (LearningRateFinder finder =
           new LearningRateFinder(backend, run, data.train(), from, to, steps)) {
-        session.stop().await();
-        points = finder.find(session.stop());
+        context.stop().await();
+        points = finder.find(context.stop());
       }
       if (points.size() < 3) {
         throw new FailedException(
@@ -99,9 +99,9 @@ final class LrFindCommand implements Callable<Integer> {
                 .formatted(points.size() + 1, from),
             null);
       }
-      show(session, points);
+      show(context, points);
       write(run, points);
-      return session.stop().getAsBoolean() ? ExitCode.SOFTWARE : ExitCode.OK;
+      return context.stop().getAsBoolean() ? ExitCode.SOFTWARE : ExitCode.OK;
     }
   }
 
@@ -116,19 +116,19 @@ final class LrFindCommand implements Callable<Integer> {
     }
   }
 
-  private static void show(TrainSession session, List<Point> points) {
+  private static void show(TrainContext context, List<Point> points) {
     TextTable table = new TextTable().right("lr").right("loss").right("smoothed");
     for (int row = 0; row < ROWS; row++) {
       Point point = points.get(row * (points.size() - 1) / (ROWS - 1));
       table.row(rate(point.lr()), four(point.loss()), four(point.smoothed()));
     }
-    session.print("%s", table.render());
+    context.print("%s", table.render());
     Point last = points.get(points.size() - 1);
     double lowest = LearningRateFinder.lowest(points);
-    session.print("falls fastest at  %s", rate(LearningRateFinder.steepest(points)));
-    session.print("least at          %s", rate(lowest));
-    session.print("tested up to      %s", rate(last.lr()));
-    session.print("suggested max_lr  %s (a third of where the loss is least)", rate(lowest / 3));
+    context.print("falls fastest at  %s", rate(LearningRateFinder.steepest(points)));
+    context.print("least at          %s", rate(lowest));
+    context.print("tested up to      %s", rate(last.lr()));
+    context.print("suggested max_lr  %s (a third of where the loss is least)", rate(lowest / 3));
   }
 
   private void write(RunConfig run, List<Point> points) throws IOException {

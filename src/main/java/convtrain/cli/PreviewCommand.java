@@ -86,7 +86,7 @@ final class PreviewCommand implements Callable<Integer> {
     RunConfig run = runFile.load();
     try (Backend backend = Backends.cpu()) {
       DataFolder folder = DataFolder.of(run, spec.commandLine().getErr());
-      Dataset train = TrainSession.split(run, folder.load(true, backend), null).train();
+      Dataset train = TrainContext.split(run, folder.load(true, backend), null).train();
       Preview preview = new Preview(backend, run, train, first(run, train));
       ImageGrid grid = new ImageGrid(train.shape(), preview.chosen().length, columns + 1);
       grid.column(0, preview.plain());

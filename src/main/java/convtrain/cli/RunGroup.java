@@ -29,12 +29,12 @@ final class RunGroup {
     STOPPED
   }
 
-  private final TrainSession session;
+  private final TrainContext context;
   private final GroupFolder folder;
   private final Grid grid;
 
-  private RunGroup(TrainSession session, GroupFolder folder, Grid grid) {
-    this.session = session;
+  private RunGroup(TrainContext context, GroupFolder folder, Grid grid) {
+    this.context = context;
     this.folder = folder;
     this.grid = grid;
   }
@@ -46,7 +46,7 @@ final class RunGroup {
    * @param join whether the folder may hold the same group already, as the parts of one do
    * @throws RunFolderException if the folder holds something else
    */
-  static RunGroup create(TrainSession session, RunConfig run, Grid grid, Path out, boolean join)
+  static RunGroup create(TrainContext context, RunConfig run, Grid grid, Path out, boolean join)
       throws IOException {
     if (out != null && GroupFolder.isAt(out)) {
       GroupFolder existing = new GroupFolder(out);
@@ -60,7 +60,7 @@ final class RunGroup {
             "--out %s holds other runs than these (see its group.json); give another folder"
                 .formatted(out));
       }
-      return new RunGroup(session, existing, grid);
+      return new RunGroup(context, existing, grid);
     }
     RunFolder dir =
         out != null
@@ -68,37 +68,37 @@ final class RunGroup {
             : RunFolder.create(Path.of("runs"), run.name(), LocalDateTime.now());
     GroupFolder folder = new GroupFolder(dir.dir());
     folder.write(grid);
-    return new RunGroup(session, folder, grid);
+    return new RunGroup(context, folder, grid);
   }
 
   /** A group that was begun. */
-  static RunGroup existing(TrainSession session, GroupFolder folder) throws IOException {
-    return new RunGroup(session, folder, folder.grid());
+  static RunGroup existing(TrainContext context, GroupFolder folder) throws IOException {
+    return new RunGroup(context, folder, folder.grid());
   }
 
   /** Trains this part's runs, then shows what came out of all that are over. */
   Outcome train(Shard shard) throws IOException {
     List<Grid.Member> all = grid.members();
     List<Grid.Member> mine = shard.of(all);
-    session.print("%d of %,d runs, to %s", mine.size(), all.size(), folder.dir());
+    context.print("%d of %,d runs, to %s", mine.size(), all.size(), folder.dir());
     Outcome outcome = Outcome.COMPLETED;
     for (int i = 0; i < mine.size() && outcome != Outcome.STOPPED; i++) {
       Grid.Member member = mine.get(i);
       RunFolder place = folder.run(member);
       RunResult result = place.result();
       if (result == null) {
-        session.print("%n[%d/%d] %s", i + 1, mine.size(), member.name());
+        context.print("%n[%d/%d] %s", i + 1, mine.size(), member.name());
         outcome = train(member, place, outcome);
       } else if (!result.trained()) {
         outcome = Outcome.SOME_DIVERGED;
       }
     }
     RunsReport report = RunsReport.of(List.of(folder.dir()));
-    session.print("%n%s", report.text().stripTrailing());
+    context.print("%n%s", report.text().stripTrailing());
     try {
       folder.write(report);
     } catch (PlotException e) {
-      session.err().println("convtrain: " + e.getMessage());
+      context.err().println("convtrain: " + e.getMessage());
     }
     return outcome;
   }
@@ -107,15 +107,15 @@ final class RunGroup {
     try {
       RunResult result =
           place.hasBegun()
-              ? TrainingRun.resumed(session, member.config(), place)
-              : TrainingRun.fresh(session, member.config(), null, started -> place.make());
+              ? TrainingRun.resumed(context, member.config(), place)
+              : TrainingRun.fresh(context, member.config(), null, started -> place.make());
       return result == null ? Outcome.STOPPED : before;
     } catch (RunBusyException e) {
-      session.print("%s; passed over", e.getMessage());
+      context.print("%s; passed over", e.getMessage());
       return before;
     } catch (FailedException e) {
-      session.err().println("convtrain: " + e.getMessage());
-      session.err().flush();
+      context.err().println("convtrain: " + e.getMessage());
+      context.err().flush();
       return Outcome.SOME_DIVERGED;
     }
   }

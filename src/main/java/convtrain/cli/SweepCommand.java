@@ -84,8 +84,8 @@ final class SweepCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     checkUsage();
-    try (TrainSession session = new TrainSession(device, spec, !noProgress)) {
-      RunGroup group = resume == null ? create(session) : existing(session);
+    try (TrainContext context = new TrainContext(device, spec, !noProgress)) {
+      RunGroup group = resume == null ? create(context) : existing(context);
       RunGroup.Outcome outcome = group.train(shard == null ? Shard.WHOLE : shard);
       // That some values diverge is a result.
       return outcome == RunGroup.Outcome.STOPPED ? ExitCode.SOFTWARE : ExitCode.OK;
@@ -109,7 +109,7 @@ final class SweepCommand implements Callable<Integer> {
     }
   }
 
-  private RunGroup create(TrainSession session) throws IOException {
+  private RunGroup create(TrainContext context) throws IOException {
     List<Grid.Axis> axes = new ArrayList<>();
     List<String> fixed = new ArrayList<>();
     for (String set : sets) {
@@ -125,13 +125,13 @@ final class SweepCommand implements Callable<Integer> {
     }
     RunConfig run = RunConfigLoader.load(config, fixed);
     Grid grid = new Grid(RunConfigLoader.toJson(run), axes);
-    return RunGroup.create(session, run, grid, out, shard != null);
+    return RunGroup.create(context, run, grid, out, shard != null);
   }
 
-  private RunGroup existing(TrainSession session) throws IOException {
+  private RunGroup existing(TrainContext context) throws IOException {
     if (!GroupFolder.isAt(resume)) {
       throw new RunFolderException(resume + " holds no group.json; expected the folder of a sweep");
     }
-    return RunGroup.existing(session, new GroupFolder(resume));
+    return RunGroup.existing(context, new GroupFolder(resume));
   }
 }

@@ -103,16 +103,16 @@ final class TrainCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     checkUsage();
     // Closed last: a signal lets the virtual machine end only when the natives are at rest.
-    try (TrainSession session = new TrainSession(device, spec, !noProgress)) {
+    try (TrainContext context = new TrainContext(device, spec, !noProgress)) {
       if (resume != null) {
-        return GroupFolder.isAt(resume) ? resumeGroup(session) : resumeRun(session);
+        return GroupFolder.isAt(resume) ? resumeGroup(context) : resumeRun(context);
       }
       RunConfig run = RunConfigLoader.load(config, overrides.list());
       if (seeds == null) {
-        return exitCode(TrainingRun.fresh(session, run, init, started -> newFolder(run, started)));
+        return exitCode(TrainingRun.fresh(context, run, init, started -> newFolder(run, started)));
       }
       Grid grid = new Grid(RunConfigLoader.toJson(run), List.of(Grid.Axis.seeds(seeds)));
-      RunGroup group = RunGroup.create(session, run, grid, out, shard != null);
+      RunGroup group = RunGroup.create(context, run, grid, out, shard != null);
       return exitCode(group.train(shard == null ? Shard.WHOLE : shard));
     }
   }
@@ -148,7 +148,7 @@ final class TrainCommand implements Callable<Integer> {
             Path.of("runs"), run.name(), LocalDateTime.ofInstant(started, ZoneId.systemDefault()));
   }
 
-  private int resumeRun(TrainSession session) throws IOException {
+  private int resumeRun(TrainContext context) throws IOException {
     RunFolder folder = RunFolder.of(resume);
     String source = folder.runJson().toString();
     String json = Files.readString(folder.runJson());
@@ -156,14 +156,14 @@ final class TrainCommand implements Callable<Integer> {
     checkUnchanged(run, given(source, json));
     RunResult result = folder.result();
     if (result != null && result.trained()) {
-      session.print("%s is over: %s", resume, TrainingRun.inWords(result));
+      context.print("%s is over: %s", resume, TrainingRun.inWords(result));
       return ExitCode.OK;
     }
-    return exitCode(TrainingRun.resumed(session, run, folder));
+    return exitCode(TrainingRun.resumed(context, run, folder));
   }
 
-  private int resumeGroup(TrainSession session) throws IOException {
-    RunGroup group = RunGroup.existing(session, new GroupFolder(resume));
+  private int resumeGroup(TrainContext context) throws IOException {
+    RunGroup group = RunGroup.existing(context, new GroupFolder(resume));
     String source = resume + "/group.json";
     checkUnchanged(RunConfigLoader.parse(source, group.run()), given(source, group.run()));
     return exitCode(group.train(shard == null ? Shard.WHOLE : shard));

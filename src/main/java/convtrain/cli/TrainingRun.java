@@ -32,7 +32,7 @@ import java.util.function.Function;
 
 /** One run, from its run file to what it leaves in its folder; fresh, or taken up again. */
 final class TrainingRun {
-  private final TrainSession session;
+  private final TrainContext context;
   private final RunConfig run;
   private final Path init;
   private final Instant started = Instant.now();
@@ -42,8 +42,8 @@ final class TrainingRun {
   private RunFolder folder;
   private RunLock lock;
 
-  private TrainingRun(TrainSession session, RunConfig run, Path init) {
-    this.session = session;
+  private TrainingRun(TrainContext context, RunConfig run, Path init) {
+    this.context = context;
     this.run = run;
     this.init = init;
   }
@@ -57,9 +57,9 @@ final class TrainingRun {
    * @throws FailedException if training diverged; its result is written
    */
   static RunResult fresh(
-      TrainSession session, RunConfig run, Path init, Function<Instant, RunFolder> newFolder)
+      TrainContext context, RunConfig run, Path init, Function<Instant, RunFolder> newFolder)
       throws IOException {
-    TrainingRun training = new TrainingRun(session, run, init);
+    TrainingRun training = new TrainingRun(context, run, init);
     return training.execute(() -> training.begin(newFolder));
   }
 
@@ -69,9 +69,9 @@ final class TrainingRun {
    * @return what came out; null if a signal ended it
    * @throws FailedException if training diverged; its result is written
    */
-  static RunResult resumed(TrainSession session, RunConfig run, RunFolder folder)
+  static RunResult resumed(TrainContext context, RunConfig run, RunFolder folder)
       throws IOException {
-    TrainingRun training = new TrainingRun(session, run, null);
+    TrainingRun training = new TrainingRun(context, run, null);
     return training.execute(() -> training.takeUp(folder));
   }
 
@@ -81,9 +81,9 @@ final class TrainingRun {
   }
 
   private RunResult execute(Start start) throws IOException {
-    Backend backend = session.backend(run);
-    DataFolder source = DataFolder.of(run, session.err());
-    data = session.data(run, source);
+    Backend backend = context.backend(run);
+    DataFolder source = DataFolder.of(run, context.err());
+    data = context.data(run, source);
     Listeners listeners = new Listeners();
     try (Trainer made = new Trainer(backend, run, data, listeners)) {
       trainer = made;
@@ -95,8 +95,8 @@ final class TrainingRun {
         printHeader(source);
         listeners.add(new MetricsLog(folder.metrics(), trainer.history()));
         listeners.add(new Saver());
-        listeners.add(ConsoleProgress.onStandardOutput(session.progress()));
-        session.stop().await();
+        listeners.add(ConsoleProgress.onStandardOutput(context.progress()));
+        context.stop().await();
         return train(listeners);
       } finally {
         if (lock != null) {
@@ -147,7 +147,7 @@ final class TrainingRun {
   private RunResult train(Listeners listeners) throws IOException {
     boolean completed;
     try {
-      completed = trainer.train(session.stop());
+      completed = trainer.train(context.stop());
     } catch (TrainingDivergedException e) {
       folder.write(
           RunResult.of(run, "diverged", e.getMessage(), trainer.history(), trainer.keptEpoch()));
@@ -167,7 +167,7 @@ final class TrainingRun {
             trainer.history(),
             trainer.keptEpoch());
     folder.write(result);
-    session.print(
+    context.print(
         "%n%s: %s, %.1f s in all",
         folder.dir(), inWords(result), (System.nanoTime() - startNanos) / 1e9);
     return result;
@@ -188,7 +188,7 @@ final class TrainingRun {
       saveModel();
     }
     saveCheckpoint();
-    session.print(
+    context.print(
         "%nstopped in %s after %.1f s: %s keeps the model as it stood and the metrics of %s%ngo on with: convtrain train --resume %s",
         trainer.position(),
         (System.nanoTime() - startNanos) / 1e9,
@@ -262,17 +262,17 @@ final class TrainingRun {
         new Provenance.Run(
             run.seed(),
             started,
-            session.command(),
-            session.backend(run).description(),
-            session.threads(),
+            context.command(),
+            context.backend(run).description(),
+            context.threads(),
             Libraries.versions(System.getProperty("java.class.path")),
             files));
   }
 
-  private void printHeader(DataFolder source) {
-    session.print(
+  private void printHeader(DataFolder source) throws IOException {
+    context.print(
         "%s: %,d parameters", run.name(), ModelGraph.of(run.model()).trainableParameters());
-    session.print(
+    context.print(
         "data:   %s, %,d training%s and %,d test images %s",
         source.dir(),
         data.train().size(),
@@ -281,15 +281,15 @@ final class TrainingRun {
             : String.format(Locale.ROOT, ", %,d validation", data.validation().size()),
         data.test().size(),
         data.train().shape());
-    session.print("device: %s", session.deviceLine());
+    context.print("device: %s", context.deviceLine());
     trainer
         .referenceOps()
         .forEach(
             op ->
-                session.print(
+                context.print(
                     "note:   %s has no fast implementation on this device; other channel counts or groups may have",
                     op));
-    session.print(
+    context.print(
         "run:    %s of %,d steps, batch size %,d, seed %d, %s %s%n",
         epochs(run.train().epochs()),
         trainer.stepsPerEpoch(),
@@ -297,6 +297,12 @@ final class TrainingRun {
         run.seed(),
         trainer.hasBegun() ? "from " + trainer.position() + ", in" : "to",
         folder.dir());
+    String device = context.backend(run).description();
+    if (!folder.firstDevice().equals(device)) {
+      context.print(
+          "note:   the run began on %s; here it goes on, but not to the bit%n",
+          folder.firstDevice());
+    }
   }
 
   static String epochs(int count) {

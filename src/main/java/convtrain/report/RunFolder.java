@@ -157,6 +157,11 @@ public record RunFolder(Path dir) {
     }
   }
 
+  /** The device that the run began on, in words. */
+  public String firstDevice() throws IOException {
+    return Json.tree(provenance()).path("backend").asText();
+  }
+
   /** Writes what a run went on with and from, beside what it began with. */
   public void writeResumed(Provenance provenance) throws IOException {
     int n = 1;

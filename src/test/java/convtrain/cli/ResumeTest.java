@@ -176,6 +176,19 @@ class ResumeTest {
     assertThat(run.resolve("provenance-resumed-1.json")).exists();
   }
 
+  @Test
+  void onAnotherDeviceItGoesOnAndSaysThatTheBitsWillDiffer() throws IOException {
+    Path run = copyOfWhole("moved");
+    Files.delete(run.resolve("result.json"));
+    Path provenance = run.resolve("provenance.json");
+    String changed =
+        Files.readString(provenance).replaceFirst("\"CPU, \\d+ threads?", "\"CPU, 99 threads");
+    Files.writeString(provenance, changed);
+    Cli result = Cli.run("train", "--resume=" + run);
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    assertThat(result.out()).contains("note:   the run began on CPU, 99 threads");
+  }
+
   private Path copyOfWhole(String name) throws IOException {
     Path copy = temp.resolve(name);
     try (Stream<Path> files = Files.walk(whole)) {

@@ -20,7 +20,7 @@ import picocli.CommandLine.Model.CommandSpec;
  * What the runs of one command share: the device, the data read so far, the wish to stop, and where
  * to print. The device is opened anew only for a run that wants another precision or mode of it.
  */
-final class TrainSession implements AutoCloseable {
+final class TrainContext implements AutoCloseable {
   /** What of a run file the device is opened for. */
   private record Mode(Object precision, boolean deterministic, boolean cudaGraph) {
     static Mode of(TrainConfig train) {
@@ -39,7 +39,7 @@ final class TrainSession implements AutoCloseable {
   /**
    * @param progress whether a live bar is wanted
    */
-  TrainSession(DeviceOptions device, CommandSpec spec, boolean progress) {
+  TrainContext(DeviceOptions device, CommandSpec spec, boolean progress) {
     this.device = device;
     this.spec = spec;
     this.progress = progress;
