@@ -81,7 +81,8 @@ public final class CudaOps implements OpFactory {
                   precision.word(),
                   batch,
                   context.node().out());
-      return new FasterBatchNorm(cuda, key, List.of(ours, cudnn));
+      List<String> running = List.of("running_mean", "running_var");
+      return new FasterOp(cuda, key, running, List.of(ours, cudnn));
     } catch (RuntimeException | Error e) {
       Owned.closeAfter(e, ours);
       throw e;

@@ -9,15 +9,14 @@ import java.nio.ByteBuffer;
 import java.util.List;
 
 /**
- * A batch norm that nothing is fused to, by our kernels or by cuDNN: whichever measures faster on
- * this layer's own memory, forward and backward together.
+ * A layer by our kernels or by cuDNN: whichever measures faster on this layer's own memory, forward
+ * and backward together.
  */
-final class FasterBatchNorm implements Op {
-  private static final List<String> RUNNING = List.of("running_mean", "running_var");
-
+final class FasterOp implements Op {
   private final Owned owned = new Owned();
   private final CudaContext cuda;
   private final String key;
+  private final List<String> moved;
   private final List<Op> candidates;
   private Op chosen;
 
@@ -25,10 +24,13 @@ final class FasterBatchNorm implements Op {
    * Takes ownership of the candidates.
    *
    * @param key what is computed, for the tuner
+   * @param moved parameters that a forward pass changes
+   * @param candidates of which the first is taken where nothing is measured
    */
-  FasterBatchNorm(CudaContext cuda, String key, List<Op> candidates) {
+  FasterOp(CudaContext cuda, String key, List<String> moved, List<Op> candidates) {
     this.cuda = cuda;
     this.key = key;
+    this.moved = moved;
     this.candidates = candidates;
     candidates.forEach(owned::add);
   }
@@ -44,24 +46,32 @@ final class FasterBatchNorm implements Op {
     return new Needs(saved, scratch);
   }
 
+  /** What any of them reads: the plan places memory before one is chosen. */
+  @Override
+  public Reads backwardReads() {
+    return new Reads(
+        candidates.stream().anyMatch(candidate -> candidate.backwardReads().input()),
+        candidates.stream().anyMatch(candidate -> candidate.backwardReads().output()));
+  }
+
   @Override
   public boolean backwardInPlace() {
     return candidates.stream().allMatch(Op::backwardInPlace);
   }
 
-  /** Measuring moves the running statistics: they are put back. */
+  /** What measuring moves is put back. */
   @Override
   public void bind(Binding b) {
     candidates.forEach(candidate -> candidate.bind(b));
-    List<ByteBuffer> before = RUNNING.stream().map(name -> read(b.parameters().get(name))).toList();
+    List<ByteBuffer> before = moved.stream().map(name -> read(b.parameters().get(name))).toList();
     int fastest =
         Fastest.of(
             cuda,
             key,
             candidates.stream().map(Op::implementation).toList(),
             candidates.stream().map(candidate -> passes(candidate, b.dy() != null)).toList());
-    for (int i = 0; i < RUNNING.size(); i++) {
-      b.parameters().get(RUNNING.get(i)).write(0, before.get(i));
+    for (int i = 0; i < moved.size(); i++) {
+      b.parameters().get(moved.get(i)).write(0, before.get(i));
     }
     chosen = candidates.get(fastest);
   }
