@@ -39,6 +39,13 @@ enum : int {
 enum : int { CUDNN_SOFTMAX_FAST = 0, CUDNN_SOFTMAX_ACCURATE = 1, CUDNN_SOFTMAX_LOG = 2 };
 enum : int { CUDNN_SOFTMAX_MODE_INSTANCE = 0, CUDNN_SOFTMAX_MODE_CHANNEL = 1 };
 enum : int {
+  CUDNN_POOLING_MAX = 0,
+  CUDNN_POOLING_AVERAGE_COUNT_INCLUDE_PADDING = 1,
+  CUDNN_POOLING_AVERAGE_COUNT_EXCLUDE_PADDING = 2,
+  CUDNN_POOLING_MAX_DETERMINISTIC = 3,
+};
+enum : int { CUDNN_NOT_PROPAGATE_NAN = 0, CUDNN_PROPAGATE_NAN = 1 };
+enum : int {
   CUDNN_BATCHNORM_PER_ACTIVATION = 0,
   CUDNN_BATCHNORM_SPATIAL = 1,
   CUDNN_BATCHNORM_SPATIAL_PERSISTENT = 2,
@@ -70,6 +77,13 @@ struct ConvolutionDescriptor {
   int padH = 0, padW = 0, strideH = 1, strideW = 1, dilationH = 1, dilationW = 1;
   int groups = 1;
   int mathType = CUDNN_DEFAULT_MATH;
+};
+
+struct PoolingDescriptor {
+  static constexpr const char *kind = "cudnnPoolingDescriptor";
+  int mode = -1;  // -1 until set
+  int nan = CUDNN_NOT_PROPAGATE_NAN;
+  int windowH = 1, windowW = 1, padH = 0, padW = 0, strideH = 1, strideW = 1;
 };
 
 /** Why a call is refused; entry() turns it into the call's status. */

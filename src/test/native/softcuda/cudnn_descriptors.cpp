@@ -82,12 +82,20 @@ CUDNN_ENTRY int cudnnCreateConvolutionDescriptor(ConvolutionDescriptor **d) {
   return create("cudnnCreateConvolutionDescriptor", d);
 }
 
+CUDNN_ENTRY int cudnnCreatePoolingDescriptor(PoolingDescriptor **d) {
+  return create("cudnnCreatePoolingDescriptor", d);
+}
+
 CUDNN_ENTRY int cudnnDestroyTensorDescriptor(TensorDescriptor *d) { return destroy("cudnnDestroyTensorDescriptor", d); }
 
 CUDNN_ENTRY int cudnnDestroyFilterDescriptor(FilterDescriptor *d) { return destroy("cudnnDestroyFilterDescriptor", d); }
 
 CUDNN_ENTRY int cudnnDestroyConvolutionDescriptor(ConvolutionDescriptor *d) {
   return destroy("cudnnDestroyConvolutionDescriptor", d);
+}
+
+CUDNN_ENTRY int cudnnDestroyPoolingDescriptor(PoolingDescriptor *d) {
+  return destroy("cudnnDestroyPoolingDescriptor", d);
 }
 
 CUDNN_ENTRY int cudnnSetTensor4dDescriptor(TensorDescriptor *d, int format, int type, int n, int c, int h, int w) {
@@ -153,5 +161,18 @@ CUDNN_ENTRY int cudnnSetConvolutionMathType(ConvolutionDescriptor *d, int mathTy
     ConvolutionDescriptor &convolution = live(d, "cudnnSetConvolutionMathType");
     require(mathType >= CUDNN_DEFAULT_MATH && mathType <= CUDNN_FMA_MATH, CUDNN_STATUS_BAD_PARAM, "math type");
     convolution.mathType = mathType;
+  });
+}
+
+CUDNN_ENTRY int cudnnSetPooling2dDescriptor(PoolingDescriptor *d, int mode, int nan, int windowH, int windowW, int padH,
+                                            int padW, int strideH, int strideW) {
+  return entry("cudnnSetPooling2dDescriptor", [&] {
+    PoolingDescriptor &pooling = live(d, "cudnnSetPooling2dDescriptor");
+    require(mode >= CUDNN_POOLING_MAX && mode <= CUDNN_POOLING_MAX_DETERMINISTIC, CUDNN_STATUS_BAD_PARAM, "mode");
+    require(nan == CUDNN_NOT_PROPAGATE_NAN || nan == CUDNN_PROPAGATE_NAN, CUDNN_STATUS_BAD_PARAM, "NaN propagation");
+    requirePositive({windowH, windowW}, "window");
+    requirePositive({strideH, strideW}, "stride");
+    require(padH >= 0 && padW >= 0, CUDNN_STATUS_BAD_PARAM, "negative padding");
+    pooling = {mode, nan, windowH, windowW, padH, padW, strideH, strideW};
   });
 }

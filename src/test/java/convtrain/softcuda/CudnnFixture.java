@@ -15,6 +15,7 @@ import jcuda.jcudnn.cudnnConvolutionMode;
 import jcuda.jcudnn.cudnnDataType;
 import jcuda.jcudnn.cudnnFilterDescriptor;
 import jcuda.jcudnn.cudnnHandle;
+import jcuda.jcudnn.cudnnPoolingDescriptor;
 import jcuda.jcudnn.cudnnTensorDescriptor;
 import jcuda.jcudnn.cudnnTensorFormat;
 import jcuda.runtime.cudaStream_t;
@@ -104,6 +105,24 @@ final class CudnnFixture implements AutoCloseable {
             FLOAT));
     ok(JCudnn.cudnnSetConvolutionGroupCount(made, groups));
     ok(JCudnn.cudnnSetConvolutionMathType(made, mathType));
+    return made;
+  }
+
+  cudnnPoolingDescriptor pooling(Window2d window, int mode, int nan) {
+    cudnnPoolingDescriptor made = new cudnnPoolingDescriptor();
+    ok(JCudnn.cudnnCreatePoolingDescriptor(made));
+    ends.push(() -> ok(JCudnn.cudnnDestroyPoolingDescriptor(made)));
+    ok(
+        JCudnn.cudnnSetPooling2dDescriptor(
+            made,
+            mode,
+            nan,
+            window.kernel().h(),
+            window.kernel().w(),
+            window.padTop(),
+            window.padLeft(),
+            window.stride().h(),
+            window.stride().w()));
     return made;
   }
 

@@ -110,7 +110,33 @@ public final class CudaOps implements OpFactory {
   }
 
   private Op pool(PoolOp.Kind kind, Window2d window, Context context) {
-    return new PoolOp(cuda, batch, training, precision, kind, window, context);
+    Shape in = context.node().in().get(0);
+    boolean cudnnApplies =
+        CudnnPool.agrees(kind, training, cuda.deterministic())
+            && CudnnPoolWindow.fits(kind, window, in);
+    Op ours = new PoolOp(cuda, batch, training, precision, kind, window, context);
+    if (!cudnnApplies) {
+      return ours;
+    }
+    try {
+      Op cudnn = new CudnnPool(cuda, batch, training, precision, kind, window, context);
+      String key =
+          "pool %s %s %s n%d %s kernel %s stride %s padding %dx%d"
+              .formatted(
+                  kind,
+                  training ? "training" : "evaluation",
+                  precision.word(),
+                  batch,
+                  in,
+                  window.kernel(),
+                  window.stride(),
+                  window.padTop(),
+                  window.padLeft());
+      return new FasterOp(cuda, key, List.of(), List.of(ours, cudnn));
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, ours);
+      throw e;
+    }
   }
 
   @Override

@@ -15,9 +15,8 @@ import java.util.List;
 /**
  * Maximum or mean of each window: x [N, H, W, C], y [N, hOut, wOut, C]; kernels/pool.cu.
  *
- * <p>Not by cuDNN: its backward passes read x, y and dy, where ours reads dy and, of a maximum, one
- * byte per output; it does not say which of equal maxima gets the gradient, which behind a ReLU is
- * a common case; and it does not know windows that {@code ceil_mode} lets hang over.
+ * <p>Does every pooling there is; {@link CudnnPool} is measured against it where it means the same.
+ * Its gradients read dy and, of a maximum, one byte per output, where cuDNN's read x, y and dy.
  *
  * <p>Saved memory of a maximum: which tap of its window was largest [N, hOut, wOut, C].
  */
