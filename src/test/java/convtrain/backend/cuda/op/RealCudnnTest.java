@@ -1,6 +1,7 @@
 package convtrain.backend.cuda.op;
 
 import static jcuda.jcudnn.JCudnn.cudnnGetConvolution2dForwardOutputDim;
+import static jcuda.jcudnn.JCudnn.cudnnGetPooling2dForwardOutputDim;
 import static jcuda.jcudnn.JCudnn.cudnnGetTensor4dDescriptor;
 import static org.assertj.core.api.Assertions.assertThat;
 
@@ -11,6 +12,7 @@ import convtrain.graph.ModelSpec;
 import convtrain.graph.Node;
 import convtrain.graph.Precision;
 import convtrain.graph.Shape;
+import convtrain.graph.Window2d;
 import convtrain.testing.Golden;
 import convtrain.testing.RealCuda;
 import java.util.List;
@@ -20,14 +22,15 @@ import jcuda.jcudnn.cudnnDataType;
 import jcuda.jcudnn.cudnnMathType;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Tag;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
 /**
- * NVIDIA's cuDNN takes the descriptors of every convolution and batch norm that a golden case has,
- * in every precision, and derives the shapes that our graph has. Without a GPU it makes no handle,
- * so that more than this it does not tell.
+ * NVIDIA's cuDNN takes the descriptors of every convolution, pooling and batch norm that a golden
+ * case has, in every precision, and derives the shapes that our graph has. Without a GPU it makes
+ * no handle, so that more than this it does not tell.
  */
 @Tag(RealCuda.TAG)
 @EnabledIfSystemProperty(named = RealCuda.PROPERTY, matches = ".+")
@@ -88,6 +91,45 @@ class RealCudnnTest {
             .containsExactly(layer.n, out.channels(), out.height(), out.width());
       }
     }
+  }
+
+  static List<Layer> poolings() {
+    return Stream.of(
+            LayerSpec.MaxPool2d.class, LayerSpec.AvgPool2d.class, LayerSpec.GlobalAvgPool.class)
+        .flatMap(RealCudnnTest::layers)
+        .toList();
+  }
+
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("poolings")
+  void poolingsHaveOurOutputShapesUnlessAWindowHangsOver(Layer layer) {
+    Shape in = layer.node.in().get(0);
+    Shape out = layer.node.out();
+    Window2d window = CudnnPoolTest.window(layer.node);
+    PoolOp.Kind kind = CudnnPoolTest.kind(layer.node);
+    assertThat(CudnnPoolWindow.fits(kind, window, in)).as("offered").isEqualTo(!window.overhang());
+    for (Precision precision : Precision.values()) {
+      try (CudnnTensor x =
+              CudnnTensor.images(precision, layer.n, in.channels(), in.height(), in.width());
+          CudnnPoolWindow cudnn = new CudnnPoolWindow(kind, window)) {
+        int[][] dims = IntStream.range(0, 4).mapToObj(i -> new int[1]).toArray(int[][]::new);
+        Status.cudnn(
+            "cudnnGetPooling2dForwardOutputDim",
+            cudnnGetPooling2dForwardOutputDim(
+                cudnn.handle(), x.handle(), dims[0], dims[1], dims[2], dims[3]));
+        List<Integer> found = Stream.of(dims).map(dim -> dim[0]).toList();
+        List<Integer> ours = List.of(layer.n, out.channels(), out.height(), out.width());
+        assertThat(found.equals(ours))
+            .as("%s: cuDNN has %s, we have %s", precision, found, ours)
+            .isEqualTo(!window.overhang());
+      }
+    }
+  }
+
+  @Test
+  void goldenPoolingsAreOfferedAndNotOffered() {
+    assertThat(poolings().stream().map(layer -> CudnnPoolTest.window(layer.node).overhang()))
+        .contains(true, false);
   }
 
   @ParameterizedTest(name = "{0}")
