@@ -74,17 +74,14 @@ final class SweepCommand implements Callable<Integer> {
       description = "Train only part I of N, to spread the runs; needs --out or --resume.")
   private Shard shard;
 
-  @Mixin private DeviceOptions device;
-
-  @Option(names = "--no-progress", description = "No live progress bar, on a terminal either.")
-  private boolean noProgress;
+  @Mixin private TrainOptions options;
 
   @Spec private CommandSpec spec;
 
   @Override
   public Integer call() throws IOException {
     checkUsage();
-    try (TrainContext context = new TrainContext(device, spec, !noProgress)) {
+    try (TrainContext context = options.context()) {
       RunGroup group = resume == null ? create(context) : existing(context);
       RunGroup.Outcome outcome = group.train(shard == null ? Shard.WHOLE : shard);
       // That some values diverge is a result.

@@ -92,10 +92,7 @@ final class TrainCommand implements Callable<Integer> {
       description = "With --seeds: train only part I of N, to spread the runs; needs --out.")
   private Shard shard;
 
-  @Mixin private DeviceOptions device;
-
-  @Option(names = "--no-progress", description = "No live progress bar, on a terminal either.")
-  private boolean noProgress;
+  @Mixin private TrainOptions options;
 
   @Spec private CommandSpec spec;
 
@@ -103,7 +100,7 @@ final class TrainCommand implements Callable<Integer> {
   public Integer call() throws IOException {
     checkUsage();
     // Closed last: a signal lets the virtual machine end only when the natives are at rest.
-    try (TrainContext context = new TrainContext(device, spec, !noProgress)) {
+    try (TrainContext context = options.context()) {
       if (resume != null) {
         return GroupFolder.isAt(resume) ? resumeGroup(context) : resumeRun(context);
       }

@@ -202,6 +202,17 @@ class RunGroupTest {
   }
 
   @Test
+  void testTimeAugmentationNeedsARunThatVariedItsImages() {
+    Path run = seeds.resolve("seed=1");
+    Cli result = Cli.run("evaluate", run.toString(), "--tta=2");
+    assertThat(result.exitCode()).isEqualTo(2);
+    assertThat(result.err())
+        .isEqualTo(
+            "convtrain: --tta=2: %s was trained without data.augment, which would say how to vary images; leave --tta out\n"
+                .formatted(run));
+  }
+
+  @Test
   void earlyStoppingEndsARunThatNoLongerImproves() throws IOException {
     Path run = temp.resolve("early");
     Cli result =
