@@ -95,10 +95,14 @@ final class RunGroup {
     }
     RunsReport report = RunsReport.of(List.of(folder.dir()));
     context.print("%n%s", report.text().stripTrailing());
-    try {
-      folder.write(report);
-    } catch (PlotException e) {
-      context.err().println("convtrain: " + e.getMessage());
+    folder.write(report);
+    // Java's graphics cannot be started once a signal ends the virtual machine.
+    if (outcome != Outcome.STOPPED) {
+      try {
+        folder.draw(report);
+      } catch (PlotException e) {
+        context.err().println("convtrain: " + e.getMessage());
+      }
     }
     return outcome;
   }

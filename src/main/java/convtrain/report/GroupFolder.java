@@ -38,15 +38,18 @@ public record GroupFolder(Path dir) {
     return new RunFolder(dir.resolve(member.name()));
   }
 
-  /**
-   * Writes what came out of all: summary.txt, summary.json and, of runs that completed an epoch,
-   * summary.png.
-   *
-   * @throws PlotException if pictures cannot be drawn here; the texts are written before
-   */
+  /** Writes what came out of all: summary.txt and summary.json. */
   public void write(RunsReport report) throws IOException {
     AtomicFile.write(dir.resolve("summary.txt"), report.text());
     AtomicFile.write(dir.resolve("summary.json"), report.json());
+  }
+
+  /**
+   * Draws summary.png, of runs that completed an epoch.
+   *
+   * @throws PlotException if pictures cannot be drawn here
+   */
+  public void draw(RunsReport report) throws IOException {
     LineChart chart = report.chart();
     if (chart != null) {
       chart.writePng(dir.resolve("summary.png"));
