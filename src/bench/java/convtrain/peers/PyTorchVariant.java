@@ -1,4 +1,4 @@
-package convtrain.bench;
+package convtrain.peers;
 
 import java.util.Arrays;
 import java.util.List;

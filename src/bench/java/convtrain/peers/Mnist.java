@@ -1,4 +1,4 @@
-package convtrain.bench;
+package convtrain.peers;
 
 import convtrain.backend.Samples;
 import java.io.DataInputStream;

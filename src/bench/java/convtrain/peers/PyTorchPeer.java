@@ -1,4 +1,4 @@
-package convtrain.bench;
+package convtrain.peers;
 
 import static org.bytedeco.pytorch.global.torch.cross_entropy_loss;
 import static org.bytedeco.pytorch.global.torch.from_blob;

@@ -1,4 +1,4 @@
-package convtrain.bench;
+package convtrain.peers;
 
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.sun.management.OperatingSystemMXBean;

@@ -1,4 +1,4 @@
-package convtrain.bench;
+package convtrain.peers;
 
 import static org.bytedeco.pytorch.global.torch.dropout;
 import static org.bytedeco.pytorch.global.torch.empty;

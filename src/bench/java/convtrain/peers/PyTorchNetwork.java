@@ -1,4 +1,4 @@
-package convtrain.bench;
+package convtrain.peers;
 
 import static org.bytedeco.pytorch.global.torch.adaptive_avg_pool2d;
 import static org.bytedeco.pytorch.global.torch.batch_norm;

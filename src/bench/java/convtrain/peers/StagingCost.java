@@ -1,4 +1,4 @@
-package convtrain.bench;
+package convtrain.peers;
 
 import convtrain.backend.Backend;
 import convtrain.backend.DeviceBuffer;
@@ -29,7 +29,7 @@ import java.util.ServiceLoader;
  * <pre>
  * mvn -q -B -Dquick -Pbench test-compile
  * java -XX:+UseSerialGC -cp target/quick-test-classes:target/quick-classes:$(cat target/bench.classpath) \
- *     convtrain.bench.StagingCost data/mnist
+ *     convtrain.peers.StagingCost data/mnist
  * </pre>
  */
 public final class StagingCost {

@@ -1,4 +1,4 @@
-package convtrain.bench;
+package convtrain.peers;
 
 import static org.bytedeco.dnnl.global.dnnl.*;
 
