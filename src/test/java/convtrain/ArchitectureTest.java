@@ -34,7 +34,8 @@ class ArchitectureTest {
           "plan", List.of("graph", "backend"),
           "train", List.of("config", "plan", "data", "backend", "graph"),
           "report", List.of("train", "config", "data", "graph"),
-          "worksheet", List.of("report", "config", "graph"));
+          "worksheet", List.of("report", "config", "graph"),
+          "bench", List.of("train", "report", "config", "plan", "data", "backend", "graph"));
 
   static Stream<String> packages() {
     return MAY_USE.keySet().stream().sorted();

@@ -105,6 +105,9 @@ int launchGraph(GraphExec &exec, Stream &stream) {
   if (stream.capture != nullptr) {
     return breakCapture(*stream.capture, CaptureUnsupported, "the software device does not nest graphs");
   }
+  for (const Node &node : *exec.nodes) {
+    if (node.records != nullptr && !checkLive("event", node.records, "cuGraphLaunch")) return InvalidHandle;
+  }
   std::vector<ItemPtr> roots = frontier(stream);
   roots.push_back(exec.last);
   std::vector<ItemPtr> items;
@@ -114,6 +117,10 @@ int launchGraph(GraphExec &exec, Stream &stream) {
     for (int i : node.before) before.push_back(items[static_cast<size_t>(i)]);
     items.push_back(scheduler().submit(node.call, node.work, before.empty() ? roots : before));
     leaves.push_back(items.back());
+    if (node.records == nullptr) continue;
+    node.records->item = items.back();
+    node.records->capture = nullptr;
+    node.records->notReady = -1;
   }
   stream.last = scheduler().submit("cuGraphLaunch", nullptr, leaves);
   exec.last = stream.last;

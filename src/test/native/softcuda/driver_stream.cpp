@@ -94,6 +94,20 @@ SOFTCUDA_API int cuEventRecord(Event *event, CUstream handle) {
   return problem != 0 ? problem : recordEvent(*event, *stream);
 }
 
+SOFTCUDA_API int cuEventRecordWithFlags(Event *event, CUstream handle, unsigned flags) {
+  Call call("cuEventRecordWithFlags", Needs::Context);
+  if (call.error() != 0) return call.error();
+  Stream *stream;
+  int problem = checkStream(call, handle, &stream);
+  if (problem == 0) problem = checkHandle(call, "event", event);
+  if (problem == 0 && flags > 1) problem = call.refuse(InvalidValue, "unknown flags");
+  if (problem == 0 && flags == 1 && stream->capture == nullptr) {
+    problem = call.refuse(InvalidValue, "an external event outside of a capture");
+  }
+  if (problem != 0) return problem;
+  return flags == 1 ? recordExternalEvent(*event, *stream) : recordEvent(*event, *stream);
+}
+
 SOFTCUDA_API int cuEventSynchronize(Event *event) {
   Call call("cuEventSynchronize", Needs::Context, "", true);
   if (call.error() != 0) return call.error();
@@ -146,6 +160,16 @@ SOFTCUDA_API int cuStreamEndCapture(CUstream handle, Graph **graph) {
   int problem = checkStream(call, handle, &stream);
   if (problem == 0) problem = endCapture(*stream, graph);
   if (problem == 0) track("graph", *graph, call.name());
+  return problem;
+}
+
+/** 0: not captured, 1: captured, 2: by a capture that an error has ended. */
+SOFTCUDA_API int cuStreamIsCapturing(CUstream handle, int *status) {
+  Call call("cuStreamIsCapturing", Needs::Context);
+  if (call.error() != 0) return call.error();
+  Stream *stream;
+  int problem = checkStream(call, handle, &stream);
+  if (problem == 0) *status = stream->capture == nullptr ? 0 : stream->capture->invalid ? 2 : 1;
   return problem;
 }
 

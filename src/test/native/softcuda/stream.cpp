@@ -73,6 +73,14 @@ int recordEvent(Event &event, Stream &stream) {
   return Success;
 }
 
+int recordExternalEvent(Event &event, Stream &stream) {
+  if (stream.capture->invalid) return CaptureInvalidated;
+  auto &nodes = *stream.capture->graph->nodes;
+  nodes.push_back({"cuEventRecordWithFlags", nullptr, stream.tips, &event});
+  stream.tips = {static_cast<int>(nodes.size()) - 1};
+  return Success;
+}
+
 int waitEvent(Stream &stream, Event &event) {
   if (event.capture == nullptr && stream.capture == nullptr) {
     std::vector<ItemPtr> before = frontier(stream);

@@ -31,6 +31,7 @@ struct Node {
   const char *call;
   Work work;
   std::vector<int> before;
+  Event *records = nullptr;  // an external event: each launch records it
 };
 
 struct Graph {
@@ -77,6 +78,9 @@ bool refuseUnsafeCall(const char *call);
 int breakCapture(Capture &capture, int status, const std::string &why);
 
 int recordEvent(Event &event, Stream &stream);
+
+/** Makes the record a node of the stream's capture: from each launch of the graph on, the event can be asked. */
+int recordExternalEvent(Event &event, Stream &stream);
 int waitEvent(Stream &stream, Event &event);
 int launchGraph(GraphExec &exec, Stream &stream);
 

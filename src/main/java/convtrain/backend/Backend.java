@@ -78,6 +78,19 @@ public interface Backend extends AutoCloseable {
   Readback readback(DeviceBuffer buffer);
 
   /**
+   * What tells how long parts of the enqueued work take.
+   *
+   * @param moments how many can be marked, from 0
+   */
+  Timer timer(int moments);
+
+  /**
+   * Device memory in use: all that {@link #allocate} gave, and that ops, feeds and the libraries'
+   * workspaces took of their own, without what was closed.
+   */
+  long allocatedBytes();
+
+  /**
    * The ops of one plan.
    *
    * @param batchSize samples per step

@@ -29,6 +29,14 @@ public interface Feed extends AutoCloseable {
    */
   int next();
 
+  /**
+   * Device memory that passes over such sets of samples will take beyond what the feed has now; as
+   * things stand, where it depends on how much is free.
+   *
+   * @param counts samples of each set
+   */
+  long bytesFor(int... counts);
+
   /** Ends what reads in the background and releases memory. */
   @Override
   void close();

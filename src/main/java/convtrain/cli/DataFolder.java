@@ -49,6 +49,12 @@ final class DataFolder {
     return new DataFolder(run, dir);
   }
 
+  /** The run file's folder, or null if it holds none of the data; nothing is fetched. */
+  static DataFolder ifThere(RunConfig run) {
+    Path dir = run.data().resolveDir();
+    return DatasetFiles.anyIn(dir) ? new DataFolder(run, dir) : null;
+  }
+
   private static void fetch(Path script, String dataset, Path dir, PrintWriter log)
       throws IOException {
     log.println("no data in " + dir + ": fetching " + dataset + "...");

@@ -19,6 +19,7 @@ import picocli.CommandLine.ScopeType;
       PredictCommand.class,
       SummaryCommand.class,
       PreviewCommand.class,
+      ProfileCommand.class,
       BackpropCommand.class,
       DoctorCommand.class,
       CudaRedistCommand.class
@@ -44,6 +45,7 @@ import picocli.CommandLine.ScopeType;
       "  convtrain predict runs/short digit.png",
       "  convtrain summary configs/mnist-19k.json",
       "  convtrain preview configs/mnist-19k.json",
+      "  convtrain profile configs/mnist-19k.json",
       "  convtrain backprop",
       "  convtrain doctor",
       "",

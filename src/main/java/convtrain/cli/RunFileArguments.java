@@ -3,6 +3,8 @@ package convtrain.cli;
 import convtrain.config.RunConfig;
 import convtrain.config.RunConfigLoader;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Parameters;
 
@@ -14,6 +16,15 @@ final class RunFileArguments {
   @Mixin private Overrides overrides;
 
   RunConfig load() {
-    return RunConfigLoader.load(config, overrides.list());
+    return load(List.of());
+  }
+
+  /**
+   * @param further changes that an option of the command makes, PATH=VALUE
+   */
+  RunConfig load(List<String> further) {
+    List<String> all = new ArrayList<>(overrides.list());
+    all.addAll(further);
+    return RunConfigLoader.load(config, all);
   }
 }

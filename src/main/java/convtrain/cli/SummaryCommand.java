@@ -1,16 +1,13 @@
 package convtrain.cli;
 
 import convtrain.backend.Backend;
-import convtrain.backend.Feed;
+import convtrain.backend.BackendException;
 import convtrain.config.RunConfig;
-import convtrain.graph.DataPlacement;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.ModelSummary;
-import convtrain.plan.Plan;
-import convtrain.plan.PlanCompiler;
-import convtrain.plan.RunState;
+import convtrain.graph.Shape;
 import convtrain.report.SummaryTable;
-import convtrain.report.SummaryTable.MemoryLine;
+import convtrain.train.MemoryNeeds;
 import convtrain.train.Trainer;
 import java.io.PrintWriter;
 import java.util.concurrent.Callable;
@@ -18,79 +15,77 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
 import picocli.CommandLine.Spec;
 
-/** Shows a run file's network layer by layer, and the memory that training it takes. */
+/** Shows a run file's network layer by layer, and the memory that its run takes. */
 @Command(
     name = "summary",
-    description =
-        "Shows a run file's network layer by layer (output shape, parameters, multiply-adds,"
-            + " receptive field) and the memory that training takes.",
+    description = {
+      "Shows a run file's network layer by layer (output shape, parameters, multiply-adds,"
+          + " receptive field) and the memory that its run takes on the device.",
+      "",
+      "State and plans are made for it, and nothing is trained. On a GPU, what the driver takes for"
+          + " itself and for kernels comes on top. Data that are not there are not fetched, and"
+          + " their part is left out."
+    },
     footer = {
       "",
       "Examples:",
       "  convtrain summary configs/mnist-19k.json",
       "  convtrain summary configs/resnet-tiny.json --batch-size 512",
+      "  convtrain summary configs/mnist-19k.json --backend cpu",
       "  convtrain summary configs/mlp.json --set model.layers[1].out_features=64"
     })
 final class SummaryCommand implements Callable<Integer> {
   @Mixin private RunFileArguments runFile;
-
-  private int batchSize;
-
+  @Mixin private DeviceOptions device;
+  @Mixin private BatchSizeOption batchSize;
   @Spec private CommandSpec spec;
-
-  @Option(
-      names = "--batch-size",
-      paramLabel = "N",
-      description = "Batch size to tell the memory for (default: the run file's).")
-  void setBatchSize(int batchSize) {
-    if (batchSize < 1) {
-      throw new ParameterException(
-          spec.commandLine(), "--batch-size=" + batchSize + "; expected at least 1");
-    }
-    this.batchSize = batchSize;
-  }
 
   @Override
   public Integer call() {
-    RunConfig run = runFile.load();
+    RunConfig run = runFile.load(batchSize.overrides());
     ModelGraph graph = ModelGraph.of(run.model());
+    checkBatch(run.train().batchSize(), graph.input());
     PrintWriter out = spec.commandLine().getOut();
-    out.print(SummaryTable.render(ModelSummary.of(graph), run.name(), memory(run, graph)));
+    out.println(SummaryTable.render(ModelSummary.of(graph), run.name()));
+    out.flush();
+    out.print(memory(run));
     out.flush();
     return ExitCode.OK;
   }
 
-  /** Compiles a training step, since only its plan knows. */
-  private MemoryLine[] memory(RunConfig run, ModelGraph graph) {
-    int samples = batchSize > 0 ? batchSize : run.train().batchSize();
-    int most = Integer.MAX_VALUE / Math.max(Integer.BYTES, graph.input().elements());
+  private void checkBatch(int samples, Shape input) {
+    int most = Integer.MAX_VALUE / Math.max(Integer.BYTES, input.elements());
     if (samples > most) {
       throw new ParameterException(
           spec.commandLine(),
           "batch size %d; expected at most %d images %s, which fill 2 GiB"
-              .formatted(samples, most, graph.input()));
+              .formatted(samples, most, input));
     }
-    try (Backend backend = Backends.cpu();
-        Feed feed = backend.feed(graph.input().elements(), samples, DataPlacement.STREAM);
-        RunState state = new RunState(backend, graph, samples, run.train().update(), 1)) {
-      PlanCompiler.Options options =
-          new PlanCompiler.Options(
-              samples,
-              run.train().loss(),
-              true,
-              Trainer.normalization(run, graph),
-              feed,
-              run.seed());
-      try (Plan plan = PlanCompiler.compile(backend, graph, state, options)) {
-        return new MemoryLine[] {
-          new MemoryLine("parameters, gradients and optimizer state", state.bytes()),
-          new MemoryLine("activations and workspaces at batch size " + samples, plan.arenaBytes())
-        };
+  }
+
+  private String memory(RunConfig run) {
+    Backend opened;
+    try {
+      opened = device.open(run.train()).backend();
+    } catch (BackendException e) {
+      if (!device.auto()) {
+        throw e;
       }
+      return "memory: not known here: " + e.getMessage() + "\n";
     }
+    try (Backend backend = opened) {
+      DataFolder folder = DataFolder.ifThere(run);
+      Trainer.Data data = folder == null ? null : data(run, folder, backend);
+      String missing = "without data: none in " + run.data().resolveDir() + "\n";
+      return SummaryTable.memory(MemoryNeeds.of(backend, run, data), backend.description())
+          + (folder == null ? missing : "");
+    }
+  }
+
+  private static Trainer.Data data(RunConfig run, DataFolder folder, Backend backend) {
+    return TrainContext.split(run, folder.load(true, backend), folder.load(false, backend));
   }
 }

@@ -48,6 +48,20 @@ public record LearningRates(
     return step < warmupSteps ? scheduled * (step + 1) / warmupSteps : scheduled;
   }
 
+  /**
+   * Learning rate and momentum of the first steps, one after the other; beyond the run's end those
+   * of its last step.
+   */
+  public float[] table(int steps) {
+    float[] table = new float[Math.multiplyExact(2, steps)];
+    for (int step = 0; step < steps; step++) {
+      long within = Math.min(step, steps() - 1);
+      table[2 * step] = (float) lr(within);
+      table[2 * step + 1] = (float) momentum(within);
+    }
+    return table;
+  }
+
   /** Momentum, or Adam's beta1, of a step. */
   public double momentum(long step) {
     Objects.checkIndex(step, steps());

@@ -4,6 +4,7 @@ import convtrain.backend.Backend;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Op;
 import convtrain.backend.Owned;
+import convtrain.backend.Timer;
 import convtrain.graph.Precision;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -34,8 +35,9 @@ public final class Plan implements AutoCloseable {
    * @param phase which part of the step
    * @param op what runs
    * @param backward whether its backward pass runs, rather than its forward pass
+   * @param work what it computes
    */
-  public record Step(String label, Phase phase, Op op, boolean backward) {
+  public record Step(String label, Phase phase, Op op, boolean backward, Work work) {
     /** Enqueues it. */
     public void run() {
       if (backward) {
@@ -146,6 +148,24 @@ public final class Plan implements AutoCloseable {
     }
   }
 
+  /**
+   * The step with moments marked in it, to be replayed beside {@link #step}: moment i before entry
+   * i, and one after the last. To be closed before this plan.
+   *
+   * @param timer of the plan's backend, for one moment more than there are entries
+   */
+  public Backend.Replay marked(Timer timer) {
+    checkOpen();
+    return backend.capture(
+        () -> {
+          for (int i = 0; i < steps.size(); i++) {
+            timer.mark(i);
+            run(steps.get(i));
+          }
+          timer.mark(steps.size());
+        });
+  }
+
   /** The entries of a step in order, for profiles and tests. */
   public List<Step> steps() {
     return steps;
@@ -158,6 +178,11 @@ public final class Plan implements AutoCloseable {
         .map(Step::label)
         .distinct()
         .toList();
+  }
+
+  /** What activations are stored and multiplied in. */
+  public Precision precision() {
+    return precision;
   }
 
   public int batchSize() {

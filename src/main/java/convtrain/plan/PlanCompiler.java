@@ -19,6 +19,7 @@ import convtrain.graph.ParameterSpec;
 import convtrain.plan.ArenaPlanner.Storage;
 import convtrain.plan.Plan.Phase;
 import convtrain.plan.Plan.Step;
+import convtrain.plan.Work.Kind;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
@@ -170,7 +171,8 @@ public final class PlanCompiler {
     }
     owned.add(op);
     groups.add(
-        new Group(groups.size(), head, List.copyOf(fused), output, needsGradient(output), op));
+        new Group(
+            groups.size(), head, List.copyOf(fused), output, needed, needsGradient(output), op));
   }
 
   /** Whether anything trained stands at or before a tensor's layer. */
@@ -184,13 +186,16 @@ public final class PlanCompiler {
     List<Step> steps = new ArrayList<>();
     DeviceBuffer labels = at(placement.labels());
     DeviceBuffer targets = addBatch(steps, labels);
-    groups.forEach(group -> steps.add(new Step(group.label(), Phase.FORWARD, group.op(), false)));
+    for (Group group : groups) {
+      steps.add(new Step(group.label(), Phase.FORWARD, group.op(), false, group.work()));
+    }
     DeviceBuffer z = tensor(placement.value(result), result);
     Storage dz = placement.gradient(result);
     add(
         steps,
         options.loss().type(),
         Phase.LOSS,
+        Work.of(Kind.LOSS, graph.shapeOf(result), graph.shapeOf(result)),
         factory.loss(
             options.loss(),
             graph.shapeOf(result).channels(),
@@ -214,7 +219,7 @@ public final class PlanCompiler {
     Op stage =
         factory.stage(
             options.feed(), options.normalization(), options.augmentation(), staged, labels);
-    add(steps, "batch", Phase.STAGE, stage);
+    add(steps, "batch", Phase.STAGE, Work.of(Kind.STAGE, graph.input(), graph.input()), stage);
     if (!options.mixes()) {
       return null;
     }
@@ -223,7 +228,7 @@ public final class PlanCompiler {
     OpFactory.RandomState random = new OpFactory.RandomState(options.seed(), state.clock());
     int classes = graph.shapeOf(result).elements();
     Op mix = factory.mix(options.mix(), graph.input(), classes, random, staged, labels, x, targets);
-    add(steps, "mixing", Phase.STAGE, mix);
+    add(steps, "mixing", Phase.STAGE, Work.of(Kind.MIX, graph.input(), graph.input()), mix);
     return targets;
   }
 
@@ -232,7 +237,8 @@ public final class PlanCompiler {
     DeviceBuffer gradients = state.gradients();
     if (state.update().accumulates()) {
       Op sum = factory.accumulate(gradients, state.gradientSum(), clock);
-      add(steps, "gradient sum over batches", Phase.ACCUMULATE, sum);
+      Work work = Work.ofParameters(Kind.ACCUMULATE);
+      add(steps, "gradient sum over batches", Phase.ACCUMULATE, work, sum);
       gradients = state.gradientSum();
     }
     Op update =
@@ -243,11 +249,11 @@ public final class PlanCompiler {
             state.optimizerState(),
             state.schedule(),
             clock);
-    add(steps, "update", Phase.UPDATE, update);
+    add(steps, "update", Phase.UPDATE, Work.ofParameters(Kind.UPDATE), update);
     EmaSpec ema = state.update().ema();
     if (ema != null) {
       Op average = factory.average(ema, state.parameters(), state.averages(), clock);
-      add(steps, "moving average", Phase.UPDATE, average);
+      add(steps, "moving average", Phase.UPDATE, Work.ofParameters(Kind.AVERAGE), average);
     }
   }
 
@@ -261,15 +267,16 @@ public final class PlanCompiler {
       if (placement.needsSum(y)) {
         List<DeviceBuffer> parts = placement.parts(y).stream().map(p -> tensor(p, y)).toList();
         Op sum = factory.sum(parts, tensor(placement.gradient(y), y));
-        add(steps, "gradient sum of " + group.label(), Phase.BACKWARD, sum);
+        Work work = Work.sum(parts.size(), graph.shapeOf(y));
+        add(steps, "gradient sum of " + group.label(), Phase.BACKWARD, work, sum);
       }
-      steps.add(new Step(group.label(), Phase.BACKWARD, group.op(), true));
+      steps.add(new Step(group.label(), Phase.BACKWARD, group.op(), true, group.work()));
     }
   }
 
-  private void add(List<Step> steps, String label, Phase phase, Op op) {
+  private void add(List<Step> steps, String label, Phase phase, Work work, Op op) {
     owned.add(op);
-    steps.add(new Step(label, phase, op, false));
+    steps.add(new Step(label, phase, op, false, work));
   }
 
   private void bind(Group group, DeviceBuffer scratch) {

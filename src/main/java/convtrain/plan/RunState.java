@@ -13,7 +13,7 @@ import convtrain.graph.Node;
 import convtrain.graph.UpdateSpec;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
-import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,7 +30,7 @@ public final class RunState implements AutoCloseable {
   private record Kept(FlatLayout.Place place, DeviceBuffer flat) {}
 
   private final Owned owned = new Owned();
-  private final List<DeviceBuffer> allocations = new ArrayList<>();
+  private final Map<String, Long> bytesByPart = new LinkedHashMap<>();
   private final FlatLayout layout;
   private final UpdateSpec update;
   private final DeviceBuffer parameters;
@@ -60,14 +60,21 @@ public final class RunState implements AutoCloseable {
       long trained = layout.trainedBytes();
       boolean accumulates = update != null && update.accumulates();
       int slots = update == null ? 0 : update.optimizer().stateSlots();
-      parameters = allocate(backend, layout.bytes());
-      averages = update == null || update.ema() == null ? null : allocate(backend, layout.bytes());
-      gradients = update == null ? null : allocate(backend, trained);
-      gradientSum = accumulates ? allocate(backend, trained) : null;
-      optimizerState = slots == 0 ? null : allocate(backend, Math.multiplyExact(trained, slots));
-      schedule = allocate(backend, Math.multiplyExact(scheduleSteps, 2L * Float.BYTES));
-      clock = allocate(backend, StepClock.BYTES);
-      metrics = allocate(backend, StepMetrics.BYTES);
+      parameters = allocate(backend, "parameters", layout.bytes());
+      gradients = update == null ? null : allocate(backend, "gradients", trained);
+      gradientSum = accumulates ? allocate(backend, "gradients of several batches", trained) : null;
+      optimizerState =
+          slots == 0
+              ? null
+              : allocate(backend, "optimizer state", Math.multiplyExact(trained, slots));
+      averages =
+          update == null || update.ema() == null
+              ? null
+              : allocate(backend, "moving averages", layout.bytes());
+      String steps = "schedule, clock and metrics";
+      schedule = allocate(backend, steps, Math.multiplyExact(scheduleSteps, 2L * Float.BYTES));
+      clock = allocate(backend, steps, StepClock.BYTES);
+      metrics = allocate(backend, steps, StepMetrics.BYTES);
       StepMetrics.clear(metrics);
       listKept(slots);
     } catch (RuntimeException | Error e) {
@@ -76,9 +83,9 @@ public final class RunState implements AutoCloseable {
     }
   }
 
-  private DeviceBuffer allocate(Backend backend, long bytes) {
+  private DeviceBuffer allocate(Backend backend, String part, long bytes) {
     DeviceBuffer buffer = owned.add(backend.allocate(Math.max(bytes, SMALLEST_BYTES)));
-    allocations.add(buffer);
+    bytesByPart.merge(part, buffer.bytes(), Long::sum);
     return buffer;
   }
 
@@ -263,9 +270,14 @@ public final class RunState implements AutoCloseable {
     StepMetrics.clear(metrics);
   }
 
+  /** Bytes of its buffers by what they hold, in words. */
+  public Map<String, Long> bytesByPart() {
+    return Collections.unmodifiableMap(bytesByPart);
+  }
+
   /** Bytes of all its buffers together. */
   public long bytes() {
-    return allocations.stream().mapToLong(DeviceBuffer::bytes).sum();
+    return bytesByPart.values().stream().mapToLong(Long::longValue).sum();
   }
 
   Map<String, ParameterLayout> layoutsOf(Node node) {

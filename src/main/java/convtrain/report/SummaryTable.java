@@ -1,23 +1,29 @@
 package convtrain.report;
 
 import convtrain.graph.ModelSummary;
+import convtrain.train.MemoryNeeds;
 import java.util.List;
 import java.util.Locale;
 
-/** The table of {@code convtrain summary}: a row per layer, then totals. */
+/** What {@code convtrain summary} shows: a row per layer, totals, and the memory of a run. */
 public final class SummaryTable {
-  /**
-   * A need for memory, which only a plan knows.
-   *
-   * @param what {@code activations and gradients at batch 128}
-   */
-  public record MemoryLine(String what, long bytes) {}
-
   private SummaryTable() {}
 
-  /** Layer table, totals and, where given, memory; lines end in line feeds. */
-  public static String render(ModelSummary summary, String name, MemoryLine... memory) {
-    return name + "\n\n" + layers(summary) + "\n" + totals(summary, memory);
+  /** Layer table and totals; lines end in line feeds. */
+  public static String render(ModelSummary summary, String name) {
+    return name + "\n\n" + layers(summary) + "\n" + totals(summary);
+  }
+
+  /**
+   * A line for each part of the memory, and one for all.
+   *
+   * @param device in words
+   */
+  public static String memory(MemoryNeeds memory, String device) {
+    StringBuilder text = new StringBuilder("memory on " + device + "\n");
+    memory.parts().forEach(part -> line(text, part.what(), bytes(part.bytes())));
+    line(text, "memory in all", bytes(memory.bytes()));
+    return text.toString();
   }
 
   private static String layers(ModelSummary summary) {
@@ -52,7 +58,7 @@ public final class SummaryTable {
     return inputs.equals(List.of(before)) ? "" : String.join(", ", inputs);
   }
 
-  private static String totals(ModelSummary summary, MemoryLine... memory) {
+  private static String totals(ModelSummary summary) {
     StringBuilder text = new StringBuilder();
     line(text, "trainable parameters", grouped(summary.trainable()));
     line(text, "buffers", grouped(summary.buffers()));
@@ -66,9 +72,6 @@ public final class SummaryTable {
         "training step",
         "%s MACs = %s MFLOP per image (3 x forward: output, input gradient, weight gradient)"
             .formatted(grouped(3 * summary.macs()), millions(6 * summary.macs())));
-    for (MemoryLine need : memory) {
-      line(text, need.what(), bytes(need.bytes()));
-    }
     return text.toString();
   }
 

@@ -6,7 +6,6 @@ import convtrain.backend.Samples;
 import convtrain.backend.StepMetrics;
 import convtrain.data.Dataset;
 import convtrain.graph.AugmentSpec;
-import convtrain.graph.DataPlacement;
 import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.plan.Plan;
@@ -64,18 +63,7 @@ public final class Evaluator implements AutoCloseable {
     this.batchSize = batchSize(graph);
     this.logits = new float[Math.multiplyExact(batchSize, classes)];
     this.plans =
-        new Plans(
-            backend,
-            graph,
-            state,
-            loss.forScoring(),
-            false,
-            normalization,
-            batchSize,
-            DataPlacement.AUTO,
-            seed,
-            augment,
-            null);
+        Plans.ofScoring(backend, graph, state, loss, normalization, batchSize, augment, seed);
   }
 
   /** Samples that are scored at once. */

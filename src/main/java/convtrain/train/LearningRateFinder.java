@@ -1,14 +1,9 @@
 package convtrain.train;
 
 import convtrain.backend.Backend;
-import convtrain.backend.OpFactory.Normalization;
-import convtrain.backend.Owned;
 import convtrain.backend.StepMetrics;
 import convtrain.config.RunConfig;
 import convtrain.data.Dataset;
-import convtrain.data.Sampler;
-import convtrain.graph.ModelGraph;
-import convtrain.plan.RunState;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -36,14 +31,10 @@ public final class LearningRateFinder implements AutoCloseable {
   public record Point(double lr, double loss, double smoothed) {}
 
   private final RunConfig run;
-  private final Sampler sampler;
-  private final DatasetSamples samples;
   private final double first;
   private final double factor;
   private final int steps;
-  private final Owned owned = new Owned();
-  private final RunState state;
-  private final Plans plans;
+  private final Rehearsal rehearsal;
 
   /**
    * @param run gives network, data and optimizer; its schedule plays no part
@@ -57,34 +48,7 @@ public final class LearningRateFinder implements AutoCloseable {
     this.first = first;
     this.steps = steps;
     factor = Math.pow(last / first, 1.0 / (steps - 1));
-    ModelGraph graph = ModelGraph.of(run.model());
-    int batchSize = Math.min(run.train().batchSize(), train.size());
-    samples = new DatasetSamples(train);
-    // Whole batches alone: a smaller one has another loss.
-    sampler = new Sampler(train, batchSize, run.data().shuffle(), true, run.seed());
-    Normalization normalization = Trainer.normalization(run, graph);
-    try {
-      state = owned.add(new RunState(backend, graph, batchSize, run.train().update(), steps));
-      state.setSchedule(table());
-      state.initialize(run.seed());
-      plans =
-          owned.add(
-              new Plans(
-                  backend,
-                  graph,
-                  state,
-                  run.train().loss(),
-                  true,
-                  normalization,
-                  batchSize,
-                  run.data().placement(),
-                  run.seed(),
-                  run.data().augment(),
-                  run.train().mix()));
-    } catch (RuntimeException | Error e) {
-      Owned.closeAfter(e, owned);
-      throw e;
-    }
+    rehearsal = Rehearsal.ofTraining(backend, run, train, table());
   }
 
   private double lr(int step) {
@@ -109,16 +73,11 @@ public final class LearningRateFinder implements AutoCloseable {
     List<Point> points = new ArrayList<>();
     double mean = 0;
     double best = Double.POSITIVE_INFINITY;
-    int epoch = 0;
     while (points.size() < steps && !stop.getAsBoolean()) {
-      if (plans.feed().next() == 0) {
-        epoch++;
-        plans.feed().start(samples, sampler.order(epoch), sampler.samplesPerEpoch(), epoch);
-        plans.feed().next();
-      }
-      state.clearMetrics();
-      plans.of(Math.min(run.train().batchSize(), samples.count())).step();
-      StepMetrics metrics = state.metrics();
+      rehearsal.nextBatch();
+      rehearsal.state().clearMetrics();
+      rehearsal.plan().step();
+      StepMetrics metrics = rehearsal.state().metrics();
       int step = points.size();
       mean = SMOOTHING * mean + (1 - SMOOTHING) * metrics.loss();
       double smoothed = mean / (1 - Math.pow(SMOOTHING, step + 1));
@@ -157,6 +116,6 @@ public final class LearningRateFinder implements AutoCloseable {
 
   @Override
   public void close() {
-    owned.close();
+    rehearsal.close();
   }
 }

@@ -3,6 +3,7 @@ package convtrain.train;
 import convtrain.backend.Backend;
 import convtrain.backend.Feed;
 import convtrain.backend.OpFactory.Normalization;
+import convtrain.config.RunConfig;
 import convtrain.graph.AugmentSpec;
 import convtrain.graph.DataPlacement;
 import convtrain.graph.LossSpec;
@@ -39,7 +40,7 @@ final class Plans implements AutoCloseable {
    * @param augment how the plans vary their images; null: not at all
    * @param mix how training plans mix their images; null: not at all
    */
-  Plans(
+  private Plans(
       Backend backend,
       ModelGraph graph,
       RunState state,
@@ -63,6 +64,57 @@ final class Plans implements AutoCloseable {
     feed = backend.feed(graph.input().elements(), batchSize, placement);
   }
 
+  /**
+   * What a run trains with.
+   *
+   * @param batchSize of the largest batch
+   */
+  static Plans ofTraining(
+      Backend backend, RunConfig run, ModelGraph graph, RunState state, int batchSize) {
+    return new Plans(
+        backend,
+        graph,
+        state,
+        run.train().loss(),
+        true,
+        Trainer.normalization(run, graph),
+        batchSize,
+        run.data().placement(),
+        run.seed(),
+        run.data().augment(),
+        run.train().mix());
+  }
+
+  /**
+   * What a network is scored with.
+   *
+   * @param loss what was trained with; see {@link LossSpec#forScoring}
+   * @param augment how the plans vary their images; null: not at all
+   * @param seed of the variations
+   */
+  static Plans ofScoring(
+      Backend backend,
+      ModelGraph graph,
+      RunState state,
+      LossSpec loss,
+      Normalization normalization,
+      int batchSize,
+      AugmentSpec augment,
+      long seed) {
+    return new Plans(
+        backend,
+        graph,
+        state,
+        loss.forScoring(),
+        false,
+        normalization,
+        batchSize,
+        DataPlacement.AUTO,
+        seed,
+        augment,
+        null);
+  }
+
   /** Where the batches come from. */
   Feed feed() {
     return feed;
@@ -72,13 +124,17 @@ final class Plans implements AutoCloseable {
   Plan of(int samples) {
     Plan plan = bySize.get(samples);
     if (plan == null) {
-      PlanCompiler.Options options =
-          new PlanCompiler.Options(
-              samples, loss, training, normalization, feed, seed, augment, mix);
-      plan = PlanCompiler.compile(backend, graph, state, options);
+      plan = make(samples);
       bySize.put(samples, plan);
     }
     return plan;
+  }
+
+  /** A plan of the caller's own, who closes it. */
+  Plan make(int samples) {
+    PlanCompiler.Options options =
+        new PlanCompiler.Options(samples, loss, training, normalization, feed, seed, augment, mix);
+    return PlanCompiler.compile(backend, graph, state, options);
   }
 
   @Override

@@ -80,8 +80,7 @@ public final class Trainer implements AutoCloseable {
         new Sampler(
             data.train(), batchSize, run.data().shuffle(), run.data().dropLast(), run.seed());
     accumulateSteps = run.train().accumulateSteps();
-    int updatesPerEpoch = (sampler.stepsPerEpoch() + accumulateSteps - 1) / accumulateSteps;
-    rates = run.train().learningRates(updatesPerEpoch);
+    rates = rates(run, sampler);
     course = new Course(run.train());
     float[] schedule = table(rates);
     Normalization normalization = normalization(run, graph);
@@ -91,20 +90,7 @@ public final class Trainer implements AutoCloseable {
       progress = owned.add(state.metricsReadback(backend));
       state.setSchedule(schedule);
       state.initialize(run.seed());
-      plans =
-          owned.add(
-              new Plans(
-                  backend,
-                  graph,
-                  state,
-                  run.train().loss(),
-                  true,
-                  normalization,
-                  batchSize,
-                  run.data().placement(),
-                  run.seed(),
-                  run.data().augment(),
-                  run.train().mix()));
+      plans = owned.add(Plans.ofTraining(backend, run, graph, state, batchSize));
       evaluator =
           owned.add(new Evaluator(backend, graph, state, run.train().loss(), normalization));
     } catch (RuntimeException | Error e) {
@@ -121,18 +107,21 @@ public final class Trainer implements AutoCloseable {
         run.data().normalize().stds(graph.input()));
   }
 
+  /**
+   * The learning rates of the run's updates; an epoch's last batches are an update of their own.
+   */
+  static LearningRates rates(RunConfig run, Sampler sampler) {
+    int batches = run.train().accumulateSteps();
+    return run.train().learningRates((sampler.stepsPerEpoch() + batches - 1) / batches);
+  }
+
   private static float[] table(LearningRates rates) {
     if (rates.steps() > MAX_STEPS) {
       throw new ConfigException(
           "train.epochs=%d of %d steps are %d steps; expected at most %d"
               .formatted(rates.epochs(), rates.stepsPerEpoch(), rates.steps(), MAX_STEPS));
     }
-    float[] table = new float[Math.toIntExact(2 * rates.steps())];
-    for (int step = 0; step < rates.steps(); step++) {
-      table[2 * step] = (float) rates.lr(step);
-      table[2 * step + 1] = (float) rates.momentum(step);
-    }
-    return table;
+    return rates.table(Math.toIntExact(rates.steps()));
   }
 
   /**

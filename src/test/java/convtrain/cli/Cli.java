@@ -11,7 +11,8 @@ import java.util.stream.Stream;
  * since the machine may have a GPU.
  */
 record Cli(int exitCode, String out, String err) {
-  private static final Set<String> COMPUTING = Set.of("train", "sweep", "evaluate", "predict");
+  private static final Set<String> COMPUTING =
+      Set.of("train", "sweep", "evaluate", "predict", "summary", "profile");
 
   static Cli run(String... given) {
     String[] args = onCpu(given);

@@ -40,6 +40,7 @@ class UsageTest {
         "predict",
         "summary",
         "preview",
+        "profile",
         "backprop"
       })
   void everyCommandHasHelpWithExamplesThatFitTheLine(String command) {
@@ -90,6 +91,11 @@ class UsageTest {
           predict run a.png --top=0 | --top=0; expected at least 1 | convtrain predict
           preview x.json --rows=101 | --rows=101; expected 1 to 100 | convtrain preview
           preview x.json --epoch=0 | --epoch=0; expected 1 to 2147483547 | convtrain preview
+          profile | Missing required parameter: 'CONFIG' | convtrain profile
+          profile x.json --steps=0 | --steps=0; expected 1 to 100000 | convtrain profile
+          profile x.json --warmup=1 | --warmup=1; expected 2 to 100000 | convtrain profile
+          profile x.json --batch-size=0 | --batch-size=0; expected at least 1 | convtrain profile
+          profile x.json --backend=tpu | --backend=tpu; expected auto, cuda, cpu | convtrain profile
           summary x.json --batch-size=0 | --batch-size=0; expected at least 1 | convtrain summary
           """)
   void wrongUsageIsExplainedAndExitsWithTwo(String line, String message, String command) {

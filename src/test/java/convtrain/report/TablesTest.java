@@ -11,8 +11,8 @@ import convtrain.graph.ModelSummary;
 import convtrain.graph.Padding;
 import convtrain.graph.Pair;
 import convtrain.graph.Shape;
-import convtrain.report.SummaryTable.MemoryLine;
 import convtrain.train.Evaluation;
+import convtrain.train.MemoryNeeds;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -34,13 +34,7 @@ class TablesTest {
             new LayerSpec.BatchNorm2d(null, null, null, null, null),
             new LayerSpec.GlobalAvgPool(null, null),
             new LayerSpec.Linear(null, null, 10, null, null));
-    assertThat(
-            SummaryTable.render(
-                chain,
-                "tiny",
-                new MemoryLine("memory at batch 128", 5 << 20),
-                new MemoryLine("parameters", 2048),
-                new MemoryLine("little", 12)))
+    assertThat(SummaryTable.render(chain, "tiny"))
         .isEqualTo(
             """
             tiny
@@ -56,9 +50,25 @@ class TablesTest {
             buffers: 8
             forward pass: 28,264 MACs = 0.057 MFLOP per image (2 FLOP per MAC)
             training step: 84,792 MACs = 0.170 MFLOP per image (3 x forward: output, input gradient, weight gradient)
-            memory at batch 128: 5.0 MiB
+            """);
+  }
+
+  @Test
+  void memoryIsShownPartByPartAndInAll() {
+    MemoryNeeds needs =
+        new MemoryNeeds(
+            List.of(
+                new MemoryNeeds.Part("activations", 5 << 20),
+                new MemoryNeeds.Part("parameters", 2048),
+                new MemoryNeeds.Part("little", 12)));
+    assertThat(SummaryTable.memory(needs, "a device"))
+        .isEqualTo(
+            """
+            memory on a device
+            activations: 5.0 MiB
             parameters: 2.0 KiB
             little: 12 B
+            memory in all: 5.0 MiB
             """);
   }
 

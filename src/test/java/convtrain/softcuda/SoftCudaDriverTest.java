@@ -264,6 +264,53 @@ class SoftCudaDriverTest {
     }
   }
 
+  @Test
+  void eachLaunchOfAGraphRecordsItsExternalEvents() {
+    try (DriverFixture cuda = new DriverFixture("late=always")) {
+      CUdeviceptr x = cuda.device(4);
+      CUevent[] events = {cuda.event(), cuda.event(), cuda.event()};
+      int[] capturing = new int[2];
+      assertThat(JCudaDriver.cuEventRecordWithFlags(events[0], cuda.stream, 1))
+          .as("external, and nothing is captured")
+          .isEqualTo(CUresult.CUDA_ERROR_INVALID_VALUE);
+      ok(JCudaDriver.cuStreamBeginCapture(cuda.stream, 0));
+      ok(JCudaDriver.cuStreamIsCapturing(cuda.stream, capturing));
+      ok(JCudaDriver.cuEventRecordWithFlags(events[0], cuda.stream, 1));
+      ok(JCudaDriver.cuMemsetD8Async(x, (byte) 0, 16, cuda.stream));
+      ok(JCudaDriver.cuEventRecordWithFlags(events[1], cuda.stream, 1));
+      ok(JCudaDriver.cuMemsetD8Async(x, (byte) 0, 16, cuda.stream));
+      ok(JCudaDriver.cuMemsetD8Async(x, (byte) 0, 16, cuda.stream));
+      ok(JCudaDriver.cuEventRecordWithFlags(events[2], cuda.stream, 1));
+      CUgraph graph = new CUgraph();
+      ok(JCudaDriver.cuStreamEndCapture(cuda.stream, graph));
+      CUgraphExec exec = new CUgraphExec();
+      ok(JCudaDriver.cuGraphInstantiate(exec, graph, 0));
+      ok(JCudaDriver.cuGraphDestroy(graph));
+      float[] millis = new float[3];
+      for (int launch = 0; launch < 2; launch++) {
+        ok(JCudaDriver.cuGraphLaunch(exec, cuda.stream));
+        assertThat(JCudaDriver.cuEventElapsedTime(millis, events[0], events[1]))
+            .isEqualTo(CUresult.CUDA_ERROR_NOT_READY);
+        ok(JCudaDriver.cuCtxSynchronize());
+        ok(JCudaDriver.cuEventElapsedTime(millis, events[0], events[1]));
+        float one = millis[0];
+        ok(JCudaDriver.cuEventElapsedTime(millis, events[1], events[2]));
+        assertThat(one).isPositive();
+        assertThat(millis[0]).isGreaterThan(1.5f * one);
+      }
+      assertThat(capturing[0]).isEqualTo(1);
+      ok(JCudaDriver.cuStreamIsCapturing(cuda.stream, capturing));
+      assertThat(capturing[0]).isZero();
+      ok(JCudaDriver.cuGraphExecDestroy(exec));
+      for (CUevent event : events) {
+        ok(JCudaDriver.cuEventDestroy(event));
+      }
+      ok(JCudaDriver.cuMemFree(x));
+    }
+    assertThat(SoftCuda.leaks()).isEmpty();
+    assertThat(SoftCuda.violations()).singleElement().asString().contains("outside of a capture");
+  }
+
   @ParameterizedTest
   @ValueSource(strings = {"alloc:2:2", "cuMemAlloc_v2:2:2"})
   void theNthAllocationFailsOnRequest(String fault) {

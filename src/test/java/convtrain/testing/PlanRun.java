@@ -140,6 +140,13 @@ public final class PlanRun implements AutoCloseable {
     nextStep(plan);
   }
 
+  /** Runs a step of another kind on the batch as it stands. */
+  public void run(Backend.Replay step, int n) {
+    startPass(n, 1);
+    feed.next();
+    step.run();
+  }
+
   /** Begins a pass of a batch of {@code n}, which is delivered a number of times. */
   public void startPass(int n, int times) {
     int[] order = new int[n * times];

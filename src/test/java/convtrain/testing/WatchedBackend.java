@@ -7,6 +7,7 @@ import convtrain.backend.Feed;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
 import convtrain.backend.Readback;
+import convtrain.backend.Timer;
 import convtrain.graph.DataPlacement;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
@@ -61,6 +62,11 @@ public final class WatchedBackend implements Backend {
     return buffers.stream().filter(WatchedBackend::isOpen).count();
   }
 
+  /** Bytes of the buffers allocated and not closed. */
+  public long openBytes() {
+    return buffers.stream().filter(WatchedBackend::isOpen).mapToLong(DeviceBuffer::bytes).sum();
+  }
+
   private static boolean isOpen(DeviceBuffer buffer) {
     try {
       buffer.slice(0, 0);
@@ -82,8 +88,7 @@ public final class WatchedBackend implements Backend {
 
   @Override
   public DeviceBuffer allocate(long bytes) {
-    long used =
-        buffers.stream().filter(WatchedBackend::isOpen).mapToLong(DeviceBuffer::bytes).sum();
+    long used = openBytes();
     if (bytes > memoryBytes - used) {
       throw new DeviceMemoryException(bytes, memoryBytes - used);
     }
@@ -105,6 +110,16 @@ public final class WatchedBackend implements Backend {
   @Override
   public Readback readback(DeviceBuffer buffer) {
     return real.readback(buffer);
+  }
+
+  @Override
+  public Timer timer(int moments) {
+    return real.timer(moments);
+  }
+
+  @Override
+  public long allocatedBytes() {
+    return real.allocatedBytes();
   }
 
   @Override

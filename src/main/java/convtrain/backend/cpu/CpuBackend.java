@@ -7,6 +7,7 @@ import convtrain.backend.Feed;
 import convtrain.backend.OpFactory;
 import convtrain.backend.Owned;
 import convtrain.backend.Readback;
+import convtrain.backend.Timer;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Workers;
@@ -97,6 +98,17 @@ public final class CpuBackend implements Backend {
   @Override
   public Readback readback(DeviceBuffer buffer) {
     return new DirectReadback((CpuBuffer) buffer);
+  }
+
+  @Override
+  public Timer timer(int moments) {
+    return new HostTimer(moments);
+  }
+
+  /** Of all backends of the process. */
+  @Override
+  public long allocatedBytes() {
+    return CpuBuffer.allocatedBytes();
   }
 
   @Override

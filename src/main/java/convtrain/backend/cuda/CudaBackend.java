@@ -7,11 +7,13 @@ import convtrain.backend.Feed;
 import convtrain.backend.OpFactory;
 import convtrain.backend.Owned;
 import convtrain.backend.Readback;
+import convtrain.backend.Timer;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.CudaException;
 import convtrain.backend.cuda.device.CudaFeed;
 import convtrain.backend.cuda.device.CudaReadback;
+import convtrain.backend.cuda.device.CudaTimer;
 import convtrain.backend.cuda.natives.CacheFolder;
 import convtrain.backend.cuda.natives.NativeLibraries;
 import convtrain.backend.cuda.op.CudaOps;
@@ -109,6 +111,16 @@ public final class CudaBackend implements Backend {
   @Override
   public Readback readback(DeviceBuffer buffer) {
     return new CudaReadback(context, CudaBuffer.of(buffer));
+  }
+
+  @Override
+  public Timer timer(int moments) {
+    return new CudaTimer(context, moments);
+  }
+
+  @Override
+  public long allocatedBytes() {
+    return context.allocatedBytes();
   }
 
   @Override

@@ -4,22 +4,27 @@ import convtrain.backend.DeviceBuffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 
 /** Host memory outside the Java heap: a 64-byte aligned, zeroed allocation, or a slice of one. */
 public final class CpuBuffer implements DeviceBuffer {
   private static final int ALIGNMENT = 64;
+  private static final AtomicLong IN_USE = new AtomicLong();
 
   /** The allocation that slices share. */
   private static final class Allocation {
+    private final long bytes;
     private Pointer raw;
 
     Allocation(long bytes) {
+      this.bytes = bytes;
       raw = Pointer.calloc(1, bytes + ALIGNMENT);
       if (raw == null || raw.isNull()) {
         throw new OutOfMemoryError("no " + bytes + " bytes of memory outside the Java heap");
       }
+      IN_USE.addAndGet(bytes);
     }
 
     Pointer raw() {
@@ -27,6 +32,14 @@ public final class CpuBuffer implements DeviceBuffer {
         throw new IllegalStateException("this memory was released");
       }
       return raw;
+    }
+
+    void free() {
+      if (raw != null) {
+        Pointer.free(raw);
+        raw = null;
+        IN_USE.addAndGet(-bytes);
+      }
     }
   }
 
@@ -47,6 +60,11 @@ public final class CpuBuffer implements DeviceBuffer {
     Allocation allocation = new Allocation(bytes);
     long aligned = (allocation.raw().address() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
     return new CpuBuffer(allocation, true, aligned, bytes);
+  }
+
+  /** Bytes that are allocated in this process. */
+  public static long allocatedBytes() {
+    return IN_USE.get();
   }
 
   @Override
@@ -109,9 +127,8 @@ public final class CpuBuffer implements DeviceBuffer {
 
   @Override
   public void close() {
-    if (owner && allocation.raw != null) {
-      Pointer.free(allocation.raw);
-      allocation.raw = null;
+    if (owner) {
+      allocation.free();
     }
   }
 

@@ -76,6 +76,12 @@ public final class CpuFeed implements Feed {
     return order[first + n];
   }
 
+  /** Batches are gathered from where the samples are. */
+  @Override
+  public long bytesFor(int... counts) {
+    return 0;
+  }
+
   /** The buffers are the garbage collector's. */
   @Override
   public void close() {}

@@ -5,12 +5,16 @@ import static jcuda.driver.JCudaDriver.cuEventDestroy;
 import static jcuda.driver.JCudaDriver.cuEventElapsedTime;
 import static jcuda.driver.JCudaDriver.cuEventQuery;
 import static jcuda.driver.JCudaDriver.cuEventRecord;
+import static jcuda.driver.JCudaDriver.cuEventRecordWithFlags;
 import static jcuda.driver.JCudaDriver.cuEventSynchronize;
+import static jcuda.driver.JCudaDriver.cuStreamIsCapturing;
 import static jcuda.driver.JCudaDriver.cuStreamWaitEvent;
 
 import jcuda.driver.CUevent;
+import jcuda.driver.CUevent_record_flags;
 import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
+import jcuda.driver.CUstreamCaptureStatus;
 
 /** A mark in a stream's work that the host and other streams can wait for. */
 final class CudaEvent implements AutoCloseable {
@@ -35,6 +39,20 @@ final class CudaEvent implements AutoCloseable {
   /** Marks the end of what the stream was given so far; a mark set before is forgotten. */
   void record(CUstream stream) {
     Status.cuda("cuEventRecord", cuEventRecord(event, stream));
+  }
+
+  /**
+   * As {@link #record}; while the stream is captured, each launch of the graph will do it. A plain
+   * record would only order what is captured.
+   */
+  void recordInGraphsToo(CUstream stream) {
+    int[] status = new int[1];
+    Status.cuda("cuStreamIsCapturing", cuStreamIsCapturing(stream, status));
+    int flags =
+        status[0] == CUstreamCaptureStatus.CU_STREAM_CAPTURE_STATUS_NONE
+            ? CUevent_record_flags.CU_EVENT_RECORD_DEFAULT
+            : CUevent_record_flags.CU_EVENT_RECORD_EXTERNAL;
+    Status.cuda("cuEventRecordWithFlags", cuEventRecordWithFlags(event, stream, flags));
   }
 
   /** Lets the stream go on only after this mark, without waiting here. */

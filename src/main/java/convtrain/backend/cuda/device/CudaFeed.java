@@ -122,10 +122,31 @@ public final class CudaFeed implements Feed {
     return switch (placement) {
       case STREAM -> false;
       case RESIDENT -> true;
-      case AUTO ->
-          resident.holds(samples)
-              || resident.bytes(samples, passCount) <= context.freeBytes() / FREE_PARTS;
+      case AUTO -> resident.holds(samples) || fits(resident.bytes(samples.count(), passCount));
     };
+  }
+
+  private boolean fits(long bytes) {
+    return bytes <= context.freeBytes() / FREE_PARTS;
+  }
+
+  @Override
+  public long bytesFor(int... counts) {
+    long bytes = 0;
+    int longest = 0;
+    boolean streams = false;
+    for (int samples : counts) {
+      boolean stays =
+          placement == DataPlacement.RESIDENT
+              || placement == DataPlacement.AUTO && fits(resident.bytes(samples, samples));
+      bytes += stays ? resident.bytes(samples, 0) : 0;
+      longest = stays ? Math.max(longest, samples) : longest;
+      streams |= !stays;
+    }
+    if (streams) {
+      bytes += StreamSource.bytes(imageBytes, batchSize, ringBytes);
+    }
+    return bytes + (long) longest * Integer.BYTES;
   }
 
   @Override

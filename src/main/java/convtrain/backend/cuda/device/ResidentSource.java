@@ -45,10 +45,10 @@ final class ResidentSource implements BatchSource {
   }
 
   /** What a pass over these samples takes on the device. */
-  long bytes(Samples samples, int passCount) {
+  long bytes(int samples, int passCount) {
     long each = Math.addExact((long) imageBytes, Integer.BYTES);
     return Math.addExact(
-        Math.multiplyExact(each, (long) samples.count()), (long) passCount * Integer.BYTES);
+        Math.multiplyExact(each, (long) samples), (long) passCount * Integer.BYTES);
   }
 
   @Override

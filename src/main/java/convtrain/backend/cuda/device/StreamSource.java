@@ -47,9 +47,9 @@ final class StreamSource implements BatchSource {
   StreamSource(CudaContext context, int imageBytes, int batchSize, long ringBytes) {
     computeStream = context.stream();
     copyStream = context.copyStream();
-    labelsOffset = aligned(Math.multiplyExact((long) batchSize, imageBytes));
-    slotBytes = aligned(labelsOffset + 2L * batchSize * Integer.BYTES);
-    slots = (int) Math.max(MIN_SLOTS, Math.min(MAX_SLOTS, ringBytes / slotBytes));
+    labelsOffset = labelsOffset(imageBytes, batchSize);
+    slotBytes = slotBytes(imageBytes, batchSize);
+    slots = slots(slotBytes, ringBytes);
     deviceSlots = new CUdeviceptr[slots];
     pinnedSlots = new Pointer[slots];
     arrived = new CudaEvent[slots];
@@ -71,6 +71,24 @@ final class StreamSource implements BatchSource {
       Owned.closeAfter(e, owned);
       throw e;
     }
+  }
+
+  private static long labelsOffset(int imageBytes, int batchSize) {
+    return aligned(Math.multiplyExact((long) batchSize, imageBytes));
+  }
+
+  private static long slotBytes(int imageBytes, int batchSize) {
+    return aligned(labelsOffset(imageBytes, batchSize) + 2L * batchSize * Integer.BYTES);
+  }
+
+  private static int slots(long slotBytes, long ringBytes) {
+    return (int) Math.max(MIN_SLOTS, Math.min(MAX_SLOTS, ringBytes / slotBytes));
+  }
+
+  /** Device memory of such a ring. */
+  static long bytes(int imageBytes, int batchSize, long ringBytes) {
+    long slot = slotBytes(imageBytes, batchSize);
+    return Math.multiplyExact(slots(slot, ringBytes), slot);
   }
 
   private static long aligned(long bytes) {

@@ -1,0 +1,31 @@
+package convtrain.bench;
+
+import java.util.Arrays;
+
+/**
+ * How long the same thing took in several steps, in milliseconds. The median stands for it: a step
+ * that was interrupted does not move it.
+ *
+ * @param p95 what 95 of 100 steps did not exceed
+ * @param standardDeviation with n - 1; 0 of a single step
+ */
+public record ProfileTimes(
+    double median, double mean, double min, double p95, double max, double standardDeviation) {
+  private static final double NANOS_PER_MILLI = 1e6;
+
+  /** At least one. */
+  static ProfileTimes of(long[] nanos) {
+    double[] ms =
+        Arrays.stream(nanos).mapToDouble(each -> each / NANOS_PER_MILLI).sorted().toArray();
+    int n = ms.length;
+    double mean = Arrays.stream(ms).average().orElseThrow();
+    double squares = Arrays.stream(ms).map(each -> (each - mean) * (each - mean)).sum();
+    return new ProfileTimes(
+        (ms[(n - 1) / 2] + ms[n / 2]) / 2,
+        mean,
+        ms[0],
+        ms[(int) Math.ceil(0.95 * n) - 1],
+        ms[n - 1],
+        n == 1 ? 0 : Math.sqrt(squares / (n - 1)));
+  }
+}

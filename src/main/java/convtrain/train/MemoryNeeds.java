@@ -1,0 +1,154 @@
+package convtrain.train;
+
+import convtrain.backend.Backend;
+import convtrain.backend.Readback;
+import convtrain.config.RunConfig;
+import convtrain.data.Sampler;
+import convtrain.graph.ModelGraph;
+import convtrain.plan.Plan;
+import convtrain.plan.RunState;
+import java.util.ArrayList;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Set;
+
+/**
+ * The device memory that a run takes, without running it: its state, the data where they stay on
+ * the device, and a plan for every batch size that occurs. State and plans are really made, each
+ * plan released before the next, since only the library that computes knows its workspaces; so the
+ * sum may be more than the device has.
+ *
+ * @param parts what takes memory, at its end all at once
+ */
+public record MemoryNeeds(List<Part> parts) {
+  /**
+   * @param what in words
+   */
+  public record Part(String what, long bytes) {}
+
+  public MemoryNeeds {
+    parts = List.copyOf(parts);
+  }
+
+  /** All parts together. */
+  public long bytes() {
+    return parts.stream().mapToLong(Part::bytes).sum();
+  }
+
+  /**
+   * What a run's {@link Trainer} will have allocated when its first epoch is over.
+   *
+   * @param data null if it is not known: the schedule's table, the data and last smaller batches
+   *     then count nothing
+   */
+  public static MemoryNeeds of(Backend backend, RunConfig run, Trainer.Data data) {
+    return new Collector(backend, run, data).collect();
+  }
+
+  /** Makes one thing after the other and looks what it took. */
+  private static final class Collector {
+    private final Backend backend;
+    private final RunConfig run;
+    private final Trainer.Data data;
+    private final ModelGraph graph;
+    private final int batchSize;
+    private final List<Part> parts = new ArrayList<>();
+
+    Collector(Backend backend, RunConfig run, Trainer.Data data) {
+      this.backend = backend;
+      this.run = run;
+      this.data = data;
+      graph = ModelGraph.of(run.model());
+      int wanted = run.train().batchSize();
+      batchSize = data == null ? wanted : Math.min(wanted, data.train().size());
+    }
+
+    MemoryNeeds collect() {
+      add("workspaces of libraries", backend.allocatedBytes());
+      Sampler sampler = data == null ? null : sampler();
+      long steps = sampler == null ? 1 : Trainer.rates(run, sampler).steps();
+      try (RunState state = new RunState(backend, graph, batchSize, run.train().update(), steps)) {
+        state.bytesByPart().forEach(this::add);
+        long before = backend.allocatedBytes();
+        try (Readback progress = state.metricsReadback(backend)) {
+          add("progress", backend.allocatedBytes() - before);
+        }
+        addTraining(state, sampler);
+        addScoring(state);
+      }
+      return new MemoryNeeds(parts);
+    }
+
+    private Sampler sampler() {
+      return new Sampler(
+          data.train(), batchSize, run.data().shuffle(), run.data().dropLast(), run.seed());
+    }
+
+    private void addTraining(RunState state, Sampler sampler) {
+      long before = backend.allocatedBytes();
+      try (Plans plans = Plans.ofTraining(backend, run, graph, state, batchSize)) {
+        long feed = backend.allocatedBytes() - before;
+        Set<Integer> sizes = new LinkedHashSet<>(List.of(batchSize));
+        if (data != null) {
+          feed += plans.feed().bytesFor(data.train().size());
+          addSizes(sizes, batchSize, sampler.samplesPerEpoch());
+        }
+        add("training data", feed);
+        sizes.forEach(size -> addPlan(plans, size, "activations and workspaces at batch size "));
+      }
+    }
+
+    private void addScoring(RunState state) {
+      int size = Evaluator.batchSize(graph);
+      Set<Integer> sizes = new LinkedHashSet<>();
+      int[] counts =
+          data == null
+              ? new int[0]
+              : data.validation() == null
+                  ? new int[] {data.test().size()}
+                  : new int[] {data.test().size(), data.validation().size()};
+      for (int count : counts) {
+        addSizes(sizes, size, count);
+      }
+      if (data == null) {
+        sizes.add(size);
+      }
+      long before = backend.allocatedBytes();
+      try (Plans plans =
+          Plans.ofScoring(
+              backend,
+              graph,
+              state,
+              run.train().loss(),
+              Trainer.normalization(run, graph),
+              size,
+              null,
+              0)) {
+        add("data to score", backend.allocatedBytes() - before + plans.feed().bytesFor(counts));
+        sizes.forEach(each -> addPlan(plans, each, "scoring at batch size "));
+      }
+    }
+
+    private static void addSizes(Set<Integer> sizes, int batch, int samples) {
+      if (samples >= batch) {
+        sizes.add(batch);
+      }
+      if (samples % batch > 0) {
+        sizes.add(samples % batch);
+      }
+    }
+
+    private void addPlan(Plans plans, int size, String what) {
+      long before = backend.allocatedBytes();
+      try (Plan plan = plans.make(size)) {
+        add(what + plan.batchSize(), backend.allocatedBytes() - before);
+      }
+    }
+
+    private void add(String what, long bytes) {
+      if (bytes > 0) {
+        parts.add(new Part(what, bytes));
+      }
+    }
+  }
+}
