@@ -29,7 +29,7 @@ import picocli.CommandLine.Option;
 
 /**
  * Trains a model file's network with this engine on the CPU and prints, per round, one line of JSON
- * with {@link PyTorchPeer}'s keys; with {@code --profile}, then the time of each op of a step.
+ * with {@link PyTorchPeer}'s keys.
  */
 @Command(name = "ConvtrainPeer", mixinStandardHelpOptions = true)
 public final class ConvtrainPeer implements Callable<Integer> {
@@ -57,9 +57,6 @@ public final class ConvtrainPeer implements Callable<Integer> {
   @Option(names = "--seed", defaultValue = "1", description = "seed of weights and sample order")
   private long seed;
 
-  @Option(names = "--profile", description = "also time each op of a step")
-  private boolean profile;
-
   public static void main(String[] args) {
     System.exit(new CommandLine(new ConvtrainPeer()).execute(args));
   }
@@ -70,7 +67,7 @@ public final class ConvtrainPeer implements Callable<Integer> {
     Mnist mnist = Mnist.read(data);
     int threads = Runtime.getRuntime().availableProcessors();
     OptimizerSpec optimizer = new OptimizerSpec.Sgd(lr, 0.9, 0.0, true, 0.0, null);
-    int total = warmup + steps * rounds + (profile ? steps : 0);
+    int total = warmup + steps * rounds;
     try (Backend backend = new CpuBackend(threads);
         RunState state = new RunState(backend, graph, batch, UpdateSpec.of(optimizer), total);
         Training training = new Training(backend, graph, state, mnist)) {
@@ -79,9 +76,6 @@ public final class ConvtrainPeer implements Callable<Integer> {
       training.round(warmup);
       for (int i = 0; i < rounds; i++) {
         System.out.println(new ObjectMapper().writeValueAsString(line(training.round(steps))));
-      }
-      if (profile) {
-        training.profile();
       }
     }
     return 0;
@@ -163,34 +157,6 @@ public final class ConvtrainPeer implements Callable<Integer> {
         next = 0;
       }
       next += feed.next();
-    }
-
-    void profile() {
-      int count = plan.steps().size();
-      long[] nanos = new long[count];
-      for (int step = 0; step < steps; step++) {
-        gather();
-        for (int i = 0; i < count; i++) {
-          long start = System.nanoTime();
-          plan.steps().get(i).run();
-          nanos[i] += System.nanoTime() - start;
-        }
-      }
-      double all = Arrays.stream(nanos).sum();
-      double convolutions = 0;
-      for (int i = 0; i < count; i++) {
-        Plan.Step step = plan.steps().get(i);
-        convolutions += step.label().contains("(conv2d)") ? nanos[i] : 0;
-        System.out.printf(
-            "%8.3f ms %5.1f %%  %-8s %s%n",
-            nanos[i] / 1e6 / steps,
-            100 * nanos[i] / all,
-            step.phase().name().toLowerCase(),
-            step.label());
-      }
-      System.out.printf(
-          "%8.3f ms in all, %.1f %% of it in convolutions%n",
-          all / 1e6 / steps, 100 * convolutions / all);
     }
 
     @Override

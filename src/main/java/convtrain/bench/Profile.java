@@ -1,5 +1,6 @@
 package convtrain.bench;
 
+import convtrain.report.Provenance;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -20,6 +21,7 @@ import java.util.Map;
  * @param feedMs what brings a batch, on the host, before a step
  * @param ops in the order of the step
  * @param phases their sums, in that order
+ * @param provenance what it was measured with; null where that is not kept
  */
 public record Profile(
     String run,
@@ -33,7 +35,8 @@ public record Profile(
     ProfileTimes timedMs,
     ProfileTimes feedMs,
     List<ProfileOp> ops,
-    List<Total> phases) {
+    List<Total> phases,
+    Provenance provenance) {
   /**
    * The ops of a phase together.
    *
@@ -48,7 +51,7 @@ public record Profile(
       Double gflopPerS,
       Double gbPerS) {
     static Total of(String phase, List<ProfileOp> ops) {
-      double ms = ops.stream().mapToDouble(op -> op.ms().median()).sum();
+      double ms = ops.stream().mapToDouble(ProfileOp::ms).sum();
       long flops = ops.stream().mapToLong(ProfileOp::flops).sum();
       long bytes = ops.stream().mapToLong(ProfileOp::bytes).sum();
       double share = ops.stream().mapToDouble(ProfileOp::share).sum();
@@ -67,6 +70,24 @@ public record Profile(
     return byPhase.entrySet().stream()
         .map(each -> Total.of(each.getKey(), each.getValue()))
         .toList();
+  }
+
+  /** The same, with what it was measured with. */
+  public Profile with(Provenance measuredWith) {
+    return new Profile(
+        run,
+        device,
+        evaluation,
+        batchSize,
+        precision,
+        steps,
+        warmup,
+        plainMs,
+        timedMs,
+        feedMs,
+        ops,
+        phases,
+        measuredWith);
   }
 
   /** All ops together. */

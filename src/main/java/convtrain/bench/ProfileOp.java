@@ -12,10 +12,13 @@ import java.util.List;
  *     {@code update}
  * @param in shape of a sample of each tensor that the forward pass reads
  * @param out shape of a sample of what it gives; null of what works on parameters
- * @param ms how long it took, over the steps
+ * @param ms how long it took in the median step
+ * @param spread over the steps
  * @param share of the sum over all entries, 0 to 1, by the medians
+ * @param flops see {@link OpCost}
+ * @param bytes see {@link OpCost}
  * @param gflopPerS at the median; null without FLOPs
- * @param gbPerS at the median, 1e9 bytes of compulsory traffic
+ * @param gbPerS 1e9 bytes per second at the median
  * @param implementation what the device's library chose
  */
 public record ProfileOp(
@@ -24,7 +27,8 @@ public record ProfileOp(
     String phase,
     List<Shape> in,
     Shape out,
-    ProfileTimes ms,
+    double ms,
+    ProfileTimes spread,
     double share,
     long flops,
     long bytes,

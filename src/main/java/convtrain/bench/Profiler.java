@@ -111,7 +111,8 @@ public final class Profiler {
         times(step -> step.timed().nanos()),
         times(step -> step.plainFeed().nanos()),
         ops,
-        Profile.phasesOf(ops));
+        Profile.phasesOf(ops),
+        null);
   }
 
   private ProfileTimes times(ToLongFunction<ProfileTimeline.Step> nanos) {
@@ -141,6 +142,7 @@ public final class Profiler {
         phase(step),
         step.work().in(),
         step.work().out(),
+        ms.median(),
         ms,
         ms.median() / sum,
         cost.flops(),

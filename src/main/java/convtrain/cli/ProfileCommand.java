@@ -93,13 +93,6 @@ final class ProfileCommand implements Callable<Integer> {
   @Mixin private DeviceOptions device;
   @Spec private CommandSpec spec;
 
-  /**
-   * The file's content.
-   *
-   * @param provenance what it was measured with
-   */
-  private record Report(Provenance provenance, Profile profile) {}
-
   @Override
   public Integer call() throws IOException {
     within("--steps", steps, 1);
@@ -172,7 +165,7 @@ final class ProfileCommand implements Callable<Integer> {
                   context.threads(),
                   Libraries.versions(System.getProperty("java.class.path")),
                   samples.files()));
-      AtomicFile.write(json, Json.pretty(new Report(provenance, profiler.profile())));
+      AtomicFile.write(json, Json.pretty(profiler.profile().with(provenance)));
     }
   }
 }

@@ -67,21 +67,14 @@ final class SummaryCommand implements Callable<Integer> {
   }
 
   private String memory(RunConfig run) {
-    Backend opened;
-    try {
-      opened = device.open(run.train()).backend();
-    } catch (BackendException e) {
-      if (!device.auto()) {
-        throw e;
-      }
-      return "memory: not known here: " + e.getMessage() + "\n";
-    }
-    try (Backend backend = opened) {
+    try (Backend backend = device.open(run.train()).backend()) {
       DataFolder folder = DataFolder.ifThere(run);
       Trainer.Data data = folder == null ? null : data(run, folder, backend);
       String missing = "without data: none in " + run.data().resolveDir() + "\n";
       return SummaryTable.memory(MemoryNeeds.of(backend, run, data), backend.description())
           + (folder == null ? missing : "");
+    } catch (BackendException e) {
+      return "memory: not known here: " + e.getMessage() + "\n";
     }
   }
 

@@ -254,6 +254,29 @@ class UsageTest {
         .startsWith("convtrain: batch size 5000000; expected at most 2739137 images [1, 28, 28]");
   }
 
+  @Test
+  void summaryLeavesOutTheMemoryOfDataThatAreNotThere() {
+    String[] command = {"summary", CONFIG, "--set=data.dir=" + temp};
+    String without = Cli.run(command).out();
+    assertThat(without).endsWith("without data: none in " + temp + "\n");
+    MnistSample.folder(temp, 200, 70);
+    assertThat(Cli.run(command).out())
+        .doesNotContain("without data")
+        .contains("\nactivations and workspaces at batch size 72: ")
+        .contains("\nscoring at batch size 70: ")
+        .containsPattern("\nmemory in all: [0-9.]+ MiB\n$");
+  }
+
+  @Test
+  void summaryOfWhatCannotRunHereSaysWhyItsMemoryIsNotKnown() {
+    Cli summary = Cli.run("summary", CONFIG, "--set=train.precision=bf16");
+    assertThat(summary.exitCode()).isZero();
+    assertThat(summary.out())
+        .contains("\ntrainable parameters: 19,192\n")
+        .contains(
+            "\nmemory: not known here: train.precision=bf16: the cpu backend computes in fp32");
+  }
+
   private static double mebibytes(String out) {
     String line = out.lines().filter(l -> l.startsWith("activations")).findFirst().orElseThrow();
     return Double.parseDouble(line.replaceAll(".*: ([0-9.]+) MiB", "$1"));
