@@ -70,9 +70,10 @@ public record MemoryNeeds(List<Part> parts) {
       try (RunState state = new RunState(backend, graph, batchSize, run.train().update(), steps)) {
         state.bytesByPart().forEach(this::add);
         long before = backend.allocatedBytes();
-        try (Readback progress = state.metricsReadback(backend)) {
-          add("progress", backend.allocatedBytes() - before);
-        }
+        Readback progress = state.metricsReadback(backend);
+        long taken = backend.allocatedBytes() - before;
+        progress.close();
+        add("progress", taken);
         addTraining(state, sampler);
         addScoring(state);
       }

@@ -99,6 +99,17 @@ class LearningRatesTest {
     assertThatThrownBy(() -> rates.momentum(-1)).isInstanceOf(IndexOutOfBoundsException.class);
   }
 
+  @Test
+  void tableHoldsRateAndMomentumOfEachStepAndGoesOnWithTheLast() {
+    ScheduleSpec cycle =
+        new ScheduleSpec.OneCycle(0.5, 0.5, null, 10.0, 100.0, null, null, null, null);
+    LearningRates rates = new LearningRates(cycle, sgd(), 1, 2);
+    float last = (float) rates.lr(1);
+    float momentum = (float) rates.momentum(1);
+    assertThat(rates.table(3)).containsExactly(0.05f, 0.95f, last, momentum, last, momentum);
+    assertThat(rates.table(1)).containsExactly(0.05f, 0.95f);
+  }
+
   private static OptimizerSpec sgd() {
     return new OptimizerSpec.Sgd(0.1, 0.9, null, null, null, null);
   }
