@@ -35,7 +35,6 @@ public final class ProfileTrace {
       int tid,
       Map<String, Object> args) {}
 
-  /** The file; its keys are the format's, which are not in snake_case. */
   private final List<Event> events = new ArrayList<>();
 
   ProfileTrace(String run, String device, ProfileTimeline timeline) {
@@ -71,7 +70,7 @@ public final class ProfileTrace {
     events.add(new Event(name, category, "X", start, micros, PROCESS, track, args));
   }
 
-  /** The file's text. */
+  /** The file's text; its keys are the format's, which are not in snake_case. */
   public String toJson() {
     Map<String, Object> file = new LinkedHashMap<>();
     file.put("traceEvents", events);

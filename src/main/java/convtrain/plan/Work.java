@@ -17,13 +17,15 @@ import java.util.stream.Collectors;
  */
 public record Work(
     Kind kind, List<Node> layers, List<Shape> in, Shape out, List<Boolean> inputGradients) {
-  /** What there is beside layers. */
+  /** What sort of work it is. */
   public enum Kind {
     /** Bytes become the network's input. */
     STAGE,
     /** Samples of a batch are mixed with each other. */
     MIX,
+    /** A layer's forward or backward pass. */
     LAYER,
+    /** The loss, its gradient and the metrics. */
     LOSS,
     /** Several gradients of one tensor are added up. */
     SUM,
