@@ -109,6 +109,40 @@ class LauncherTest {
     assertThat(root.resolve("target/.build-lock")).doesNotExist();
   }
 
+  /** A java that leaves an archive of its loaded classes, where it is told to. */
+  private static final String ARCHIVING =
+      JAVA.replace("VERSION", "17.0.1")
+          .replace(
+              "exit 42",
+              """
+              case $1 in
+                -XX:ArchiveClassesAtExit=*) echo classes >"${1#*=}"; exit STATUS ;;
+              esac
+              exit 42""");
+
+  @Test
+  void theClassesOfATrainingRunAreArchivedByTheBuildAndMappedByEachRun() throws Exception {
+    executable(bin.resolve("java"), ARCHIVING.replace("STATUS", "0"));
+    Path archive = root.resolve("target/convtrain-8.jsa");
+    String sharing =
+        "<-XX:SharedArchiveFile=%s>\n<-XX:+VerifySharedSpaces>\n<-Xlog:cds*=off>\n<-Xlog:class+path*=off>\n"
+            .formatted(archive);
+    assertThat(run().out).contains("<-XX:+UseSerialGC>\n" + sharing + "<-Dorg.bytedeco");
+    assertThat(archive).content().isEqualTo("classes\n");
+
+    Files.writeString(archive, "class");
+    Result cutShort = run();
+    assertThat(cutShort.status).isEqualTo(42);
+    assertThat(cutShort.out).doesNotContain("SharedArchiveFile");
+
+    age(root.resolve("target/convtrain.jar"));
+    Files.writeString(root.resolve("src/main/A.java"), "class B {}");
+    executable(bin.resolve("java"), ARCHIVING.replace("STATUS", "1"));
+    assertThat(run().out).as("of a run that failed").doesNotContain("SharedArchiveFile");
+    assertThat(archive).doesNotExist();
+    assertThat(root.resolve("target/.build-lock")).doesNotExist();
+  }
+
   @Test
   void aSourceEditedDuringTheBuildIsBuiltNextTime() throws Exception {
     executable(
