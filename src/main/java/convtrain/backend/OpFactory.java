@@ -75,6 +75,14 @@ public interface OpFactory extends LayerSpec.Visitor<Op, OpFactory.Context> {
   /** What activations and their gradients are stored and multiplied in. */
   Precision precision();
 
+  /**
+   * Whether a tensor may follow another in the same memory only if both have one size, so that each
+   * byte stays with the core that works on its part of the batch; takes more memory.
+   */
+  default boolean sharesMemoryBySize() {
+    return false;
+  }
+
   /** How the tensor is stored so that this backend's ops read it fastest. */
   ParameterLayout parameterLayout(Node node, ParameterSpec parameter);
 

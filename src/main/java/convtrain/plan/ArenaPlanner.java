@@ -10,6 +10,11 @@ import java.util.List;
  * <p>Largest first, each at the lowest offset that is free for its whole life: simple, and within a
  * few percent of the best known placements for networks (Pisarchyk and Lee, "Efficient memory
  * management for deep neural net inference", 2020, greedy by size).
+ *
+ * <p>By slots, only tensors of one size share memory, and then all of it. A byte then holds the
+ * same share of the batch in each of them, so that the core which works on those samples finds the
+ * line in its own caches. On two cores without a common cache a step of mnist-19k without dropout
+ * took 14.5 ms, and 17.0 where tensors overlapped as they fitted (benchmarks/cpu.md).
  */
 final class ArenaPlanner {
   private static final long ALIGNMENT = 64;
@@ -58,7 +63,15 @@ final class ArenaPlanner {
     }
   }
 
+  private final boolean slots;
   private final List<Storage> storages = new ArrayList<>();
+
+  /**
+   * @param slots whether only tensors of one size may share memory
+   */
+  ArenaPlanner(boolean slots) {
+    this.slots = slots;
+  }
 
   Storage add(long bytes, int first, int last) {
     Storage storage = new Storage(bytes, first, last);
@@ -73,11 +86,23 @@ final class ArenaPlanner {
     bySize.sort(Comparator.comparingLong(Storage::bytes).reversed());
     long size = 0;
     for (Storage storage : bySize) {
-      storage.offset = lowestFree(storage, placed);
+      storage.offset = slots ? slot(storage, placed, size) : lowestFree(storage, placed);
       placed.add(storage);
       size = Math.max(size, storage.end());
     }
     return size;
+  }
+
+  /**
+   * The first place of a tensor of this size that is free for the storage's life; else a new one.
+   */
+  private static long slot(Storage storage, List<Storage> placed, long end) {
+    return placed.stream()
+        .filter(other -> other.bytes == storage.bytes)
+        .mapToLong(Storage::offset)
+        .filter(offset -> placed.stream().noneMatch(o -> o.offset == offset && o.meets(storage)))
+        .findFirst()
+        .orElse(end);
   }
 
   private static long lowestFree(Storage storage, List<Storage> placed) {

@@ -27,7 +27,7 @@ final class Placement {
   private final int batchSize;
   private final Precision precision;
   private final boolean training;
-  private final ArenaPlanner planner = new ArenaPlanner();
+  private final ArenaPlanner planner;
   private final Map<Integer, Group> writers = new HashMap<>();
   private final Map<Integer, List<Group>> readers = new HashMap<>();
   private final Map<Integer, Storage> values = new HashMap<>();
@@ -43,6 +43,7 @@ final class Placement {
   /**
    * @param result the tensor that the loss works on
    * @param mixes whether samples are staged apart from the input and mixed into it
+   * @param slots whether only tensors of one size may share memory
    */
   Placement(
       ModelGraph graph,
@@ -51,7 +52,9 @@ final class Placement {
       int batchSize,
       Precision precision,
       boolean training,
-      boolean mixes) {
+      boolean mixes,
+      boolean slots) {
+    planner = new ArenaPlanner(slots);
     this.graph = graph;
     this.result = result;
     this.groups = groups;

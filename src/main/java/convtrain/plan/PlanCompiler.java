@@ -125,7 +125,8 @@ public final class PlanCompiler {
             options.batchSize(),
             factory.precision(),
             options.training(),
-            options.mixes());
+            options.mixes(),
+            factory.sharesMemoryBySize());
   }
 
   private Plan allocateAndBind() {

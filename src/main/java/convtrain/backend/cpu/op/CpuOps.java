@@ -48,6 +48,11 @@ public final class CpuOps implements OpFactory {
   }
 
   @Override
+  public boolean sharesMemoryBySize() {
+    return threads > 1;
+  }
+
+  @Override
   public ParameterLayout parameterLayout(Node node, ParameterSpec parameter) {
     if (parameter.name().equals("weight")) {
       if (node.spec() instanceof LayerSpec.Conv2d conv) {
