@@ -86,15 +86,25 @@ public final class DropoutMasks {
     }
   }
 
-  /** Chunks are dealt out in turn, so that every part gets its share of each layer. */
+  /**
+   * Each part draws one stretch of each layer's chunks: dealt out in turn, cores without a common
+   * cache would pass the lines between two chunks to and fro, half as long again
+   * (benchmarks/cpu.md).
+   */
   private void drawPart(int part, int parts) {
     Words words = scratch[part];
     for (int m = 0; m < masks.size(); m++) {
       Mask mask = masks.get(m);
-      for (int chunk = part; chunk < mask.chunks; chunk += parts) {
+      int end = share(mask.chunks, part + 1, parts);
+      for (int chunk = share(mask.chunks, part, parts); chunk < end; chunk++) {
         mask.drawChunk(chunk, (int) step, words);
       }
     }
+  }
+
+  /** Where a part's stretch begins. */
+  private static int share(int count, int part, int parts) {
+    return (int) ((long) count * part / parts);
   }
 
   /** One thread's random words: those of a chunk's groups. */
