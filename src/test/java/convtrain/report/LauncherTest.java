@@ -117,13 +117,14 @@ class LauncherTest {
               """
               case $1 in
                 -XX:ArchiveClassesAtExit=*) echo classes >"${1#*=}"; exit STATUS ;;
+                -XX:SharedArchiveFile=*) exit USABLE ;;
               esac
               exit 42""");
 
   @Test
   void theClassesOfATrainingRunAreArchivedByTheBuildAndMappedByEachRun() throws Exception {
-    executable(bin.resolve("java"), ARCHIVING.replace("STATUS", "0"));
-    Path archive = root.resolve("target/convtrain-8.jsa");
+    executable(bin.resolve("java"), ARCHIVING.replace("STATUS", "0").replace("USABLE", "0"));
+    Path archive = root.resolve("target/convtrain-17-8.jsa");
     String sharing =
         "<-XX:SharedArchiveFile=%s>\n<-XX:+VerifySharedSpaces>\n<-Xlog:cds*=off>\n<-Xlog:class+path*=off>\n"
             .formatted(archive);
@@ -135,11 +136,19 @@ class LauncherTest {
     assertThat(cutShort.status).isEqualTo(42);
     assertThat(cutShort.out).doesNotContain("SharedArchiveFile");
 
-    age(root.resolve("target/convtrain.jar"));
-    Files.writeString(root.resolve("src/main/A.java"), "class B {}");
-    executable(bin.resolve("java"), ARCHIVING.replace("STATUS", "1"));
-    assertThat(run().out).as("of a run that failed").doesNotContain("SharedArchiveFile");
-    assertThat(archive).doesNotExist();
+    Files.writeString(archive, "classes\n");
+    executable(bin.resolve("java"), JAVA.replace("VERSION", "25"));
+    assertThat(run().out).as("of another Java").doesNotContain("SharedArchiveFile");
+
+    for (String usable : List.of("0", "1")) {
+      age(root.resolve("target/convtrain.jar"));
+      Files.writeString(root.resolve("src/main/A.java"), "class B {}");
+      String status = usable.equals("0") ? "1" : "0";
+      executable(
+          bin.resolve("java"), ARCHIVING.replace("STATUS", status).replace("USABLE", usable));
+      assertThat(run().out).as("run %s, use %s", status, usable).doesNotContain("Shared");
+      assertThat(archive).doesNotExist();
+    }
     assertThat(root.resolve("target/.build-lock")).doesNotExist();
   }
 
