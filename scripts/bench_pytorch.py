@@ -6,7 +6,8 @@
 
 Every mode trains what Convtrain trains: the same layers, optimizer, images per epoch (the last, smaller
 batch too) and sums of loss and hits on the device. The bytes of all images lie on the device and batches
-are gathered there. An epoch's seconds are taken from the first gather to the device's last result.
+are gathered there, as they are: `data.augment` is left out. An epoch's seconds are taken from the first
+gather to the device's last result.
 
     eager, channels_last     one call per operator, in one of the two memory formats
     graph, graph_channels_last   the whole step captured once and replayed as a CUDA graph
