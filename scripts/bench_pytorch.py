@@ -367,6 +367,7 @@ def arguments():
     parser.add_argument("--warmup", type=int, default=12, help="steps of each batch size before")
     parser.add_argument("--limit", type=int, help="train on this many samples")
     parser.add_argument("--accuracy-epochs", type=int, default=0, help="also train that long in fp32")
+    parser.add_argument("--test", action="store_true", help="score the test images after each mode")
     parser.add_argument("--budget", type=float, default=1e9, help="seconds; then modes are skipped")
     parser.add_argument(
         "--compile-only", action="store_true", help="fill torch.compile's cache on disk, time nothing"
@@ -400,7 +401,7 @@ def measure(run, data, options, device, mode, precision, batch):
     while len(seconds) < options.epochs and (not seconds or sum(seconds) < options.seconds):
         elapsed, loss, accuracy = training.epoch()
         seconds.append(elapsed)
-    return {
+    line = {
         "median_seconds": statistics.median(seconds),
         "seconds": seconds,
         "images": data.count,
@@ -408,6 +409,9 @@ def measure(run, data, options, device, mode, precision, batch):
         "train_accuracy": accuracy,
         "prepare_seconds": prepared,
     }
+    if options.test:
+        line["test_accuracy"] = training.evaluate(Data(run, options.data, "t10k", None, device))
+    return line
 
 
 def train_whole_run(run, data, options, device):
@@ -452,6 +456,10 @@ def main():
             run["model"] = json.load(file)
     began = time.perf_counter()
     emit(facts=facts(device))
+    found = facts(device)
+    version = f"PyTorch {found.pop('torch')}, Python {found.pop('python')}, {found.pop('device')}"
+    version += "".join(f", {library} {number}" for library, number in found.items())
+    about = {"run": run["name"], "version": version}
     data = Data(run, options.data, "train", options.limit, device)
     if options.accuracy_epochs:
         try:
@@ -459,7 +467,7 @@ def main():
         except Exception as error:  # one mode's failure must not take the others' figures
             emit(accuracy={"skipped": f"{type(error).__name__}: {error}"[:300]})
     for mode, precision, batch in configurations(options):
-        line = {"mode": mode, "precision": precision, "batch_size": batch}
+        line = {**about, "mode": mode, "precision": precision, "batch_size": batch}
         why = impossible(mode, precision, device)
         if why is None and time.perf_counter() - began > options.budget:
             why = f"the budget of {options.budget:.0f} s was spent"

@@ -32,13 +32,13 @@ import org.knowm.xchart.style.markers.SeriesMarkers;
 final class Drawing {
   private static final int WIDTH = 800;
   private static final int HEIGHT = 500;
-  private static final int PIXELS_PER_UNIT = 2;
-  private static final Font FONT = new Font(Font.SANS_SERIF, Font.PLAIN, 13);
-  private static final Color GRID = new Color(0xE0E0E0);
-  private static final Color TEXT = new Color(0x303030);
+  static final int PIXELS_PER_UNIT = 2;
+  static final Font FONT = new Font(Font.SANS_SERIF, Font.PLAIN, 13);
+  static final Color GRID = new Color(0xE0E0E0);
+  static final Color TEXT = new Color(0x303030);
 
   /** Told apart by people of any colour vision (Okabe and Ito's set without its yellow). */
-  private static final Color[] COLORS = {
+  static final Color[] COLORS = {
     new Color(0x0072B2),
     new Color(0xD55E00),
     new Color(0x009E73),
@@ -100,7 +100,7 @@ final class Drawing {
    * Java draws letters by the system's font libraries and fonts, which a small server may not have;
    * it then fails with one of many errors and exceptions.
    */
-  private static void checkFonts() {
+  static void checkFonts() {
     try {
       FONT.getStringBounds("x", new FontRenderContext(null, true, true));
     } catch (OutOfMemoryError e) {

@@ -20,7 +20,7 @@ interface PyTorchDropout {
   /**
    * Dropout of one layer.
    *
-   * @param dims of x, [N, C, H, W]
+   * @param dims of x, [N, C, H, W]; a batch may have fewer samples than N
    */
   static PyTorchDropout of(PyTorchVariant variant, double p, long[] dims) {
     return switch (variant.dropout()) {
@@ -31,11 +31,11 @@ interface PyTorchDropout {
     };
   }
 
-  /** A flat tensor of N C H W elements seen as [N, C, H, W] in a variant's memory format. */
+  /** A flat tensor of n C H W elements seen as [n, C, H, W] in a variant's memory format. */
   private static Tensor shaped(Tensor flat, PyTorchVariant variant, long[] dims) {
     return variant.channelsLast()
-        ? flat.view(dims[0], dims[2], dims[3], dims[1]).permute(0, 3, 1, 2)
-        : flat.view(dims);
+        ? flat.view(-1, dims[2], dims[3], dims[1]).permute(0, 3, 1, 2)
+        : flat.view(-1, dims[1], dims[2], dims[3]);
   }
 
   private static long elements(long[] dims) {
@@ -50,7 +50,6 @@ interface PyTorchDropout {
   final class RandomBits implements PyTorchDropout {
     private final PyTorchVariant variant;
     private final long[] dims;
-    private final long elements;
     private final Tensor words;
     private final Scalar firstKept;
     private final Scalar scale;
@@ -58,8 +57,7 @@ interface PyTorchDropout {
     RandomBits(PyTorchVariant variant, double p, long[] dims) {
       this.variant = variant;
       this.dims = dims;
-      elements = elements(dims);
-      words = empty(new long[] {(elements + 3) / 4}, new TensorOptions(ScalarType.Long), null);
+      words = empty(new long[] {(elements(dims) + 3) / 4}, new TensorOptions(ScalarType.Long), null);
       firstKept = new Scalar((int) (Short.MIN_VALUE + Math.round(p * 65536)));
       scale = new Scalar((float) (1 / (1 - p)));
     }
@@ -67,7 +65,7 @@ interface PyTorchDropout {
     @Override
     public Tensor apply(Tensor x) {
       words.random_(Long.MIN_VALUE, new LongOptional());
-      Tensor draws = words.view(ScalarType.Short).narrow(0, 0, elements);
+      Tensor draws = words.view(ScalarType.Short).narrow(0, 0, x.numel());
       Tensor mask = draws.ge(firstKept).to(ScalarType.Float).mul_(scale);
       return x.mul(shaped(mask, variant, dims));
     }
@@ -93,7 +91,7 @@ interface PyTorchDropout {
 
     @Override
     public Tensor apply(Tensor x) {
-      Tensor mask = pool.narrow(0, random.nextLong(elements + 1), elements);
+      Tensor mask = pool.narrow(0, random.nextLong(elements + 1), x.numel());
       return x.mul(shaped(mask, variant, dims));
     }
   }

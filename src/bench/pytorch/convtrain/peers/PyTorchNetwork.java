@@ -27,29 +27,22 @@ import org.bytedeco.pytorch.global.torch.MemoryFormat;
 /** A {@link ModelGraph} in PyTorch's own operations, starting from the weights our engine draws. */
 final class PyTorchNetwork {
   private final PyTorchVariant variant;
-  private final int batch;
-  private final long seed;
+  private final PeerRun run;
   private final ModelGraph graph;
   private final List<Layer> layers = new ArrayList<>();
   private final TensorVector trainable = new TensorVector();
   private int tensors;
 
-  /** One layer's training-mode forward pass; autograd finds the way back. */
+  /** One layer's forward pass; autograd finds the way back. */
   private interface Layer {
-    Tensor forward(Tensor x);
+    Tensor forward(Tensor x, boolean training);
   }
 
-  /**
-   * Creates the parameters.
-   *
-   * @param batch samples per step
-   * @param seed of the initial weights
-   */
-  PyTorchNetwork(ModelGraph graph, PyTorchVariant variant, int batch, long seed) {
-    this.graph = graph;
+  /** Creates the parameters. */
+  PyTorchNetwork(PeerRun run, PyTorchVariant variant) {
+    this.run = run;
+    this.graph = run.graph();
     this.variant = variant;
-    this.batch = batch;
-    this.seed = seed;
     Builder builder = new Builder();
     for (Node node : graph.nodes()) {
       layers.add(node.spec().accept(builder, node));
@@ -57,13 +50,13 @@ final class PyTorchNetwork {
   }
 
   /** Logits [N, classes] of a batch x [N, C, H, W]. */
-  Tensor forward(Tensor x) {
+  Tensor forward(Tensor x, boolean training) {
     Tensor[] outputs = new Tensor[layers.size()];
     for (int i = 0; i < outputs.length; i++) {
       int from = graph.nodes().get(i).inputs().get(0);
-      outputs[i] = layers.get(i).forward(from == Node.INPUT ? x : outputs[from]);
+      outputs[i] = layers.get(i).forward(from == Node.INPUT ? x : outputs[from], training);
     }
-    return outputs[outputs.length - 1];
+    return outputs[outputs.length - 1].flatten(1, -1);
   }
 
   /** What the optimizer updates. */
@@ -75,7 +68,7 @@ final class PyTorchNetwork {
   private Map<String, Tensor> parameters(Node node) {
     Map<String, Tensor> byName = new HashMap<>();
     for (ParameterSpec spec : node.parameters()) {
-      float[] values = spec.start().draw(spec.elements(), seed, tensors++);
+      float[] values = spec.start().draw(spec.elements(), run.config().seed(), tensors++);
       long[] dims = spec.dims().stream().mapToLong(Integer::longValue).toArray();
       Tensor tensor;
       try (FloatPointer pointer = new FloatPointer(values)) {
@@ -102,14 +95,10 @@ final class PyTorchNetwork {
   }
 
   /** Turns each layer of the graph into PyTorch's call. */
-  private final class Builder implements LayerSpec.Visitor<Layer, Node> {
+  private final class Builder extends PeerLayers<Layer> {
     @Override
     public Layer conv2d(LayerSpec.Conv2d spec, Node node) {
-      Window2d window = spec.window(node.in().get(0));
-      if (window.padTop() != window.padBottom() || window.padLeft() != window.padRight()) {
-        throw new IllegalArgumentException(
-            node.label() + ": padding differs between opposite sides; use an odd kernel_size");
-      }
+      Window2d window = checked(spec.window(node.in().get(0)), node);
       Map<String, Tensor> own = parameters(node);
       Tensor weight = own.get("weight");
       TensorOptional bias = optional(own.get("bias"));
@@ -117,7 +106,7 @@ final class PyTorchNetwork {
       long[] padding = {window.padTop(), window.padLeft()};
       long[] dilation = longs(spec.dilation());
       int groups = spec.groups();
-      return x ->
+      return (x, training) ->
           org.bytedeco.pytorch.global.torch.conv2d(
               x, weight, bias, stride, padding, dilation, groups);
     }
@@ -127,8 +116,8 @@ final class PyTorchNetwork {
       Map<String, Tensor> own = parameters(node);
       Tensor weight = own.get("weight");
       TensorOptional bias = optional(own.get("bias"));
-      return x ->
-          org.bytedeco.pytorch.global.torch.linear(x.view(batch, weight.size(1)), weight, bias);
+      return (x, training) ->
+          org.bytedeco.pytorch.global.torch.linear(x.flatten(1, -1), weight, bias);
     }
 
     @Override
@@ -138,8 +127,8 @@ final class PyTorchNetwork {
       TensorOptional bias = optional(own.get("bias"));
       TensorOptional mean = optional(own.get("running_mean"));
       TensorOptional variance = optional(own.get("running_var"));
-      return x ->
-          batch_norm(x, weight, bias, mean, variance, true, spec.momentum(), spec.eps(), false);
+      return (x, training) ->
+          batch_norm(x, weight, bias, mean, variance, training, spec.momentum(), spec.eps(), false);
     }
 
     @Override
@@ -150,60 +139,32 @@ final class PyTorchNetwork {
       long[] padding = {window.padTop(), window.padLeft()};
       long[] dilation = {1, 1};
       boolean ceil = spec.ceilMode();
-      return x -> max_pool2d(x, kernel, stride, padding, dilation, ceil);
+      return (x, training) -> max_pool2d(x, kernel, stride, padding, dilation, ceil);
     }
 
     @Override
     public Layer globalAvgPool(LayerSpec.GlobalAvgPool spec, Node node) {
-      return x -> adaptive_avg_pool2d(x, 1, 1);
+      return (x, training) -> adaptive_avg_pool2d(x, 1, 1);
     }
 
     @Override
     public Layer activation(LayerSpec.Activation spec, Node node) {
-      if (!(spec instanceof LayerSpec.Relu)) {
-        throw unsupported(node);
-      }
+      checkRelu(spec, node);
       // ReLU's gradient needs its output only; what batch norm saves is its own input.
-      return variant.reluInPlace() ? x -> relu_(x) : x -> relu(x);
+      return variant.reluInPlace() ? (x, training) -> relu_(x) : (x, training) -> relu(x);
     }
 
     @Override
     public Layer dropout(LayerSpec.Dropout spec, Node node) {
       Shape in = node.in().get(0);
-      long[] dims = {batch, in.channels(), in.height(), in.width()};
-      return PyTorchDropout.of(variant, spec.p(), dims)::apply;
+      long[] dims = {run.batchSize(), in.channels(), in.height(), in.width()};
+      PyTorchDropout dropout = PyTorchDropout.of(variant, spec.p(), dims);
+      return (x, training) -> training ? dropout.apply(x) : x;
     }
 
     @Override
     public Layer flatten(LayerSpec.Flatten spec, Node node) {
-      return x -> x.flatten(1, -1);
-    }
-
-    @Override
-    public Layer avgPool2d(LayerSpec.AvgPool2d spec, Node node) {
-      throw unsupported(node);
-    }
-
-    @Override
-    public Layer softmax(LayerSpec.AnySoftmax spec, Node node) {
-      throw unsupported(node);
-    }
-
-    @Override
-    public Layer add(LayerSpec.Add spec, Node node) {
-      throw unsupported(node);
-    }
-
-    @Override
-    public Layer concat(LayerSpec.Concat spec, Node node) {
-      throw unsupported(node);
-    }
-
-    private IllegalArgumentException unsupported(Node node) {
-      return new IllegalArgumentException(
-          node.label()
-              + ": not in the comparison; use conv2d, linear, batch_norm2d, max_pool2d,"
-              + " global_avg_pool, relu, dropout or flatten");
+      return (x, training) -> x.flatten(1, -1);
     }
   }
 }

@@ -19,24 +19,19 @@ record PyTorchVariant(String word, boolean channelsLast, boolean reluInPlace, Dr
   /** Sources of dropout's masks. */
   enum Dropout {
     /** {@code torch::dropout}: a Bernoulli draw per element. */
-    TORCH("PyTorch"),
+    TORCH,
     /** {@code torch::native_dropout}: a Bernoulli draw per element into a mask of bytes. */
-    NATIVE("PyTorch"),
+    NATIVE,
     /** Every 64 fresh random bits decide four elements; p rounded to 1 / 65536. */
-    RANDOM_BITS("PyTorch with cheap dropout"),
+    RANDOM_BITS,
     /** Masks drawn once, then read from a random place at each step. */
-    MASK_POOL("PyTorch with cheap dropout");
+    MASK_POOL
+  }
 
-    private final String engine;
-
-    Dropout(String engine) {
-      this.engine = engine;
-    }
-
-    /** The engine's name beside its time: what PyTorch itself does not offer is told apart. */
-    String engine() {
-      return engine;
-    }
+  /** The engine's name beside its time: what PyTorch itself does not offer is told apart. */
+  String engine() {
+    boolean own = dropout == Dropout.TORCH || dropout == Dropout.NATIVE;
+    return own ? "PyTorch" : "PyTorch, foreign dropout";
   }
 
   static PyTorchVariant parse(String word) {
@@ -63,6 +58,6 @@ record PyTorchVariant(String word, boolean channelsLast, boolean reluInPlace, Dr
 
   private static IllegalArgumentException unknown(String word, String part, String known) {
     return new IllegalArgumentException(
-        "--variant=%s: unknown \"%s\"; known there: %s".formatted(word, part, known));
+        "--mode=%s: unknown \"%s\"; known there: %s".formatted(word, part, known));
   }
 }

@@ -1,0 +1,63 @@
+package convtrain.peers;
+
+import static org.bytedeco.pytorch.global.torch.set_num_threads;
+
+import convtrain.graph.LayerSpec;
+import java.io.IOException;
+import org.bytedeco.javacpp.Loader;
+import org.bytedeco.pytorch.global.torch;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Option;
+
+/** PyTorch on the CPU, as org.bytedeco ships it. */
+@Command(name = "PyTorchPeer", mixinStandardHelpOptions = true)
+public final class PyTorchPeer extends PeerCommand {
+  @Option(
+      names = "--mode",
+      defaultValue = "channels_last",
+      description =
+          "contiguous or channels_last, then any of +plain_relu and one of +native_dropout,"
+              + " +random_bits, +mask_pool")
+  private String mode;
+
+  public static void main(String[] args) throws IOException {
+    // Every tensor of a step dies with the step's scope: the collector need not watch over it.
+    System.setProperty("org.bytedeco.javacpp.nopointergc", "true");
+    // Else the first start, which unpacks libtorch.so before the library it links to, links it to
+    // the libtorch_cpu.so of a PyTorch that the system may have, and crashes.
+    String folder = "/org/bytedeco/pytorch/" + Loader.getPlatform() + "/";
+    Loader.cacheResource(folder + "libtorch_cpu.so");
+    System.exit(execute(new PyTorchPeer(), args));
+  }
+
+  @Override
+  String engine() {
+    return PyTorchVariant.parse(mode).engine();
+  }
+
+  @Override
+  String mode() {
+    return mode;
+  }
+
+  @Override
+  String version() {
+    return "org.bytedeco:pytorch:%s, %d threads"
+        .formatted(
+            torch.class.getPackage().getImplementationVersion(), torch.get_num_threads());
+  }
+
+  @Override
+  Trainee open(PeerRun run) {
+    PyTorchVariant variant = PyTorchVariant.parse(mode);
+    boolean drops =
+        run.graph().nodes().stream().anyMatch(n -> n.spec() instanceof LayerSpec.Dropout);
+    if (!drops && variant.dropout() != PyTorchVariant.Dropout.TORCH) {
+      throw new IllegalArgumentException(
+          "--mode=%s: %s has no dropout layer; leave that word out"
+              .formatted(mode, run.config().name()));
+    }
+    set_num_threads(Runtime.getRuntime().availableProcessors());
+    return new PyTorchTrainee(run, variant);
+  }
+}
