@@ -11,7 +11,7 @@ public final class DjlPeer extends PeerCommand {
     System.setProperty("offline", "true");
     System.setProperty("OPT_OUT_TRACKING", "true");
     System.setProperty("org.slf4j.simpleLogger.defaultLogLevel", "warn");
-    System.exit(execute(new DjlPeer(), args));
+    System.exit(commandLine(new DjlPeer()).execute(args));
   }
 
   @Override

@@ -48,7 +48,8 @@ final class DjlTrainee implements Trainee {
       data.copyImage(i, bytes);
     }
     Shape shape =
-        new Shape(data.size(), data.shape().channels(), data.shape().height(), data.shape().width());
+        new Shape(
+            data.size(), data.shape().channels(), data.shape().height(), data.shape().width());
     return manager.create(bytes.rewind(), shape, DataType.UINT8);
   }
 
@@ -111,8 +112,7 @@ final class DjlTrainee implements Trainee {
       NDIndex some =
           new NDIndex("%d:%d".formatted(from, Math.min(from + TEST_BATCH, run.test().size())));
       try (NDManager batch = manager.newSubManager()) {
-        NDList logits =
-            trainer.evaluate(new NDList(normalized(testImages.get(batch, some))));
+        NDList logits = trainer.evaluate(new NDList(normalized(testImages.get(batch, some))));
         logits.attach(batch);
         correct += hits(logits.singletonOrThrow(), testLabels.get(batch, some)).getLong();
       }

@@ -40,8 +40,7 @@ final class Dl4jNetwork extends PeerLayers<Layer> {
     for (Node node : run.graph().nodes()) {
       list.layer(node.spec().accept(layers, checkedChain(run, node)));
     }
-    list.layer(
-        new LossLayer.Builder(LossFunction.MCXENT).activation(Activation.SOFTMAX).build());
+    list.layer(new LossLayer.Builder(LossFunction.MCXENT).activation(Activation.SOFTMAX).build());
     list.setInputType(InputType.convolutional(in.height(), in.width(), in.channels()));
     MultiLayerNetwork network = new MultiLayerNetwork(list.build());
     network.init();

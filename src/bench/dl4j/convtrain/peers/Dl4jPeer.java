@@ -11,7 +11,7 @@ public final class Dl4jPeer extends PeerCommand {
   public static void main(String[] args) {
     // Its own banner and its advice about a missing logger are no part of the line.
     System.setProperty("org.nd4j.log.initialization", "false");
-    System.exit(execute(new Dl4jPeer(), args));
+    System.exit(commandLine(new Dl4jPeer()).execute(args));
   }
 
   @Override
@@ -27,7 +27,8 @@ public final class Dl4jPeer extends PeerCommand {
   @Override
   String version() {
     // Its jars do not say their version but by their names.
-    String jar = MultiLayerNetwork.class.getProtectionDomain().getCodeSource().getLocation().getPath();
+    String jar =
+        MultiLayerNetwork.class.getProtectionDomain().getCodeSource().getLocation().getPath();
     return "%s, %s threads"
         .formatted(
             jar.substring(jar.lastIndexOf('/') + 1),

@@ -31,7 +31,8 @@ public final class Charts {
 
   public static void main(String[] args) throws IOException {
     if (args.length != 3 || !List.of("epoch-time", "step-time").contains(args[0])) {
-      System.err.println("Charts: expected epoch-time RUNS.jsonl OUT.png or step-time PROFILE.json OUT.png");
+      System.err.println(
+          "Charts: expected epoch-time RUNS.jsonl OUT.png or step-time PROFILE.json OUT.png");
       System.exit(2);
     }
     Path in = Path.of(args[1]);
@@ -95,8 +96,7 @@ public final class Charts {
             .map(
                 e -> {
                   double sum = Arrays.stream(e.getValue()).sum();
-                  String note =
-                      "%s ms, %.0f %%".formatted(number(sum), 100 * sum / total);
+                  String note = "%s ms, %.0f %%".formatted(number(sum), 100 * sum / total);
                   return BarChart.Row.bar(e.getKey(), e.getValue(), note);
                 })
             .toList();

@@ -71,8 +71,7 @@ final class Comparison {
           && way.precision().equals(precision)
           && row.ratio() != null
           && !way.isOurs()) {
-        best.merge(
-            way.engine(), row, (a, b) -> a.ratio().median() <= b.ratio().median() ? a : b);
+        best.merge(way.engine(), row, (a, b) -> a.ratio().median() <= b.ratio().median() ? a : b);
       }
     }
     return List.copyOf(best.values());

@@ -153,9 +153,7 @@ public final class ComparisonReport {
         .forEach(
             note ->
                 notes.add(
-                    "* "
-                        + note
-                        + ": its epoch is extrapolated, its accuracy is that after them."));
+                    "* " + note + ": its epoch is extrapolated, its accuracy is that after them."));
     comparison.versions().forEach((engine, version) -> notes.add(engine + ": " + version));
     return notes;
   }

@@ -24,7 +24,7 @@ public final class ConvtrainPeer extends PeerCommand {
   private Backend backend;
 
   public static void main(String[] args) {
-    System.exit(execute(new ConvtrainPeer(), args));
+    System.exit(commandLine(new ConvtrainPeer()).execute(args));
   }
 
   @Override

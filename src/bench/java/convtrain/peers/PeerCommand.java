@@ -12,8 +12,10 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import java.util.function.IntFunction;
 import picocli.CommandLine;
+import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
+import picocli.CommandLine.Spec;
 
 /**
  * An engine's part of the comparison: trains a run file's network, first some steps untimed, then
@@ -35,8 +37,10 @@ abstract class PeerCommand implements Callable<Integer> {
   @Option(names = "--warmup", defaultValue = "20", description = "untimed steps before")
   private int warmup;
 
-  /** Runs the command; wrong input is told in one line, anything else with its trace. */
-  static int execute(PeerCommand peer, String... args) {
+  @Spec private CommandSpec spec;
+
+  /** The command line; wrong input is told in one line, anything else with its trace. */
+  static CommandLine commandLine(PeerCommand peer) {
     CommandLine line = new CommandLine(peer).setCaseInsensitiveEnumValuesAllowed(true);
     line.setExecutionExceptionHandler(
         (e, command, parsed) -> {
@@ -48,7 +52,7 @@ abstract class PeerCommand implements Callable<Integer> {
           }
           throw e;
         });
-    return line.execute(args);
+    return line;
   }
 
   /** The engine's name in tables. */
@@ -83,7 +87,8 @@ abstract class PeerCommand implements Callable<Integer> {
     if (warmup > 0) {
       train(whole.warmup(warmup));
     }
-    System.out.println(new ObjectMapper().writeValueAsString(line(whole, train(whole))));
+    String json = new ObjectMapper().writeValueAsString(line(whole, train(whole)));
+    spec.commandLine().getOut().println(json);
     return 0;
   }
 
@@ -117,7 +122,8 @@ abstract class PeerCommand implements Callable<Integer> {
     line.put("batch_size", run.batchSize());
     line.put("seconds", course.seconds());
     line.put("train_loss", course.trainLoss());
-    line.put("train_accuracy", Double.isNaN(course.trainAccuracy()) ? null : course.trainAccuracy());
+    line.put(
+        "train_accuracy", Double.isNaN(course.trainAccuracy()) ? null : course.trainAccuracy());
     line.put("test_accuracy", course.testAccuracy());
     line.put("version", version());
     return line;

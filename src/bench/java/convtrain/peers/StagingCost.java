@@ -67,7 +67,9 @@ public final class StagingCost {
   private static void measure(Backend backend, Mnist mnist, String name, AugmentSpec spec) {
     Normalization normalization =
         new Normalization(
-            Shape.image(1, 28, 28), new float[] {(float) Mnist.MEAN}, new float[] {(float) Mnist.STD});
+            Shape.image(1, 28, 28),
+            new float[] {(float) Mnist.MEAN},
+            new float[] {(float) Mnist.STD});
     Augmentation augmentation = spec == null ? null : new Augmentation(spec, 1);
     int[] order = new int[mnist.count()];
     Arrays.setAll(order, i -> i);
@@ -76,8 +78,7 @@ public final class StagingCost {
     try (Feed feed = backend.feed(Mnist.PIXELS, BATCH, DataPlacement.AUTO);
         DeviceBuffer x = backend.allocate((long) BATCH * Mnist.PIXELS * Float.BYTES);
         DeviceBuffer labels = backend.allocate((long) BATCH * Integer.BYTES);
-        Op stage =
-            backend.ops(BATCH, true).stage(feed, normalization, augmentation, x, labels)) {
+        Op stage = backend.ops(BATCH, true).stage(feed, normalization, augmentation, x, labels)) {
       double best = Double.MAX_VALUE;
       for (int epoch = 1; epoch <= EPOCHS; epoch++) {
         feed.start(mnist, order, count, epoch);

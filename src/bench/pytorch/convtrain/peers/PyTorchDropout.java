@@ -57,7 +57,8 @@ interface PyTorchDropout {
     RandomBits(PyTorchVariant variant, double p, long[] dims) {
       this.variant = variant;
       this.dims = dims;
-      words = empty(new long[] {(elements(dims) + 3) / 4}, new TensorOptions(ScalarType.Long), null);
+      words =
+          empty(new long[] {(elements(dims) + 3) / 4}, new TensorOptions(ScalarType.Long), null);
       firstKept = new Scalar((int) (Short.MIN_VALUE + Math.round(p * 65536)));
       scale = new Scalar((float) (1 / (1 - p)));
     }

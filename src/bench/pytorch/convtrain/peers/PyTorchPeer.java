@@ -27,7 +27,7 @@ public final class PyTorchPeer extends PeerCommand {
     // the libtorch_cpu.so of a PyTorch that the system may have, and crashes.
     String folder = "/org/bytedeco/pytorch/" + Loader.getPlatform() + "/";
     Loader.cacheResource(folder + "libtorch_cpu.so");
-    System.exit(execute(new PyTorchPeer(), args));
+    System.exit(commandLine(new PyTorchPeer()).execute(args));
   }
 
   @Override
@@ -43,8 +43,7 @@ public final class PyTorchPeer extends PeerCommand {
   @Override
   String version() {
     return "org.bytedeco:pytorch:%s, %d threads"
-        .formatted(
-            torch.class.getPackage().getImplementationVersion(), torch.get_num_threads());
+        .formatted(torch.class.getPackage().getImplementationVersion(), torch.get_num_threads());
   }
 
   @Override

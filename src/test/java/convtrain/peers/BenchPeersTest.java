@@ -1,0 +1,192 @@
+package convtrain.peers;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Runs scripts/bench-peers in a project of its own, with engines that answer at once. */
+class BenchPeersTest {
+  /** Tells of its call in the file calls and prints an engine's line; $FAILS is one that fails. */
+  private static final String JAVA =
+      """
+      #!/bin/sh
+      for word in "$@"; do
+        case $word in
+          convtrain.peers.*) main=${word##*.} ;;
+          *.json) run=$(basename "$word" .json) ;;
+        esac
+      done
+      [ "$main" != ComparisonReport ] || exec REAL "$@"
+      echo "$run $main ${MALLOC_ARENA_MAX:-shipped} $*" >>CALLS
+      if [ "$main" = "${FAILS:-}" ]; then echo 'no such luck' >&2; exit 3; fi
+      echo '{"run":"'$run'","engine":"'${main%Peer}'","mode":"m","precision":"fp32","images":60000,' \\
+        '"seconds":[7.5],"test_accuracy":0.98,"version":"1"}'
+      """;
+
+  private static final String CONVTRAIN =
+      """
+      #!/bin/sh
+      [ "$1" != --version ] || exit 0
+      exec "$JAVA_HOME/bin/java" -Doption=1 -cp convtrain.jar convtrain.cli.Main "$@"
+      """;
+
+  private static final String MVN =
+      """
+      #!/bin/sh
+      echo "$*" >mvn-arguments
+      mkdir -p target && echo 'CLASSPATH' >target/bench.classpath
+      """;
+
+  private record Result(int status, String out, String err) {}
+
+  @TempDir private Path temp;
+  private Path root;
+  private Path out;
+
+  @BeforeEach
+  void makeProject() throws IOException {
+    root = Files.createDirectories(temp.resolve("the project")).toRealPath();
+    out = root.resolve("out");
+    Files.createDirectories(root.resolve("scripts"));
+    Files.createDirectories(root.resolve("src/bench/runs"));
+    Files.createDirectories(root.resolve("java/bin"));
+    Files.createDirectories(root.resolve("data"));
+    Files.copy(Path.of("scripts/bench-peers"), root.resolve("scripts/bench-peers"));
+    executable("scripts/convtrain", CONVTRAIN);
+    executable("scripts/fetch-data", "#!/bin/sh\nmkdir -p \"$3\"\n");
+    executable(
+        "java/bin/java",
+        JAVA.replace("REAL", Path.of(System.getProperty("java.home"), "bin/java").toString())
+            .replace("CALLS", "'" + root.resolve("calls") + "'"));
+    executable("java/bin/mvn", MVN.replace("CLASSPATH", System.getProperty("java.class.path")));
+    for (String run : List.of("mnist-19k", "mnist-19k-no-dropout")) {
+      Files.writeString(root.resolve("src/bench/runs/" + run + ".json"), "{\"batch_size\": 128}");
+    }
+  }
+
+  private void executable(String name, String text) throws IOException {
+    assertThat(Files.writeString(root.resolve(name), text).toFile().setExecutable(true)).isTrue();
+  }
+
+  /** Run, engine and allocator of each training, in their order. */
+  private List<String> turns() throws IOException {
+    return Files.readAllLines(root.resolve("calls")).stream()
+        .map(line -> String.join(" ", List.of(line.split(" ")).subList(0, 3)))
+        .toList();
+  }
+
+  @Test
+  void enginesTakeTurnsOnEachNetworkInEveryRound() throws Exception {
+    Result result = run("", "-r", "2", "-n", "convtrain,djl");
+    assertThat(result.err).doesNotContain("failed");
+    assertThat(result.status).isZero();
+    List<String> round =
+        List.of(
+            "mnist-19k ConvtrainPeer shipped",
+            "mnist-19k DjlPeer shipped",
+            "mnist-19k DjlPeer 1",
+            "mnist-19k-no-dropout ConvtrainPeer shipped",
+            "mnist-19k-no-dropout DjlPeer shipped",
+            "mnist-19k-no-dropout DjlPeer 1");
+    List<String> both = new ArrayList<>(round);
+    both.addAll(round);
+    assertThat(turns()).isEqualTo(both);
+    assertThat(result.out).contains("Djl, m, allocator tuned").contains("1.00").contains("98.00 %");
+    assertThat(Files.readAllLines(out.resolve("runs.jsonl")))
+        .hasSize(12)
+        .first()
+        .asString()
+        .startsWith("{\"round\":1,\"allocator\":\"as shipped\",\"run\":\"mnist-19k\"");
+    assertThat(out.resolve("table.md")).content().contains("7.5, 7.5");
+    assertThat(ImageIO.read(out.resolve("epoch-time.png").toFile()).getWidth()).isEqualTo(1600);
+  }
+
+  @Test
+  void convtrainIsStartedAsItsScriptDoesWithAnotherMainClass() throws Exception {
+    run("", "-r", "1", "-n", "convtrain", "-e", "3", "-i", "1000");
+    assertThat(Files.readAllLines(root.resolve("calls")).get(0))
+        .isEqualTo(
+            ("mnist-19k ConvtrainPeer shipped -Doption=1 -cp convtrain.jar:ROOT/target/quick-test-classes"
+                    + " convtrain.peers.ConvtrainPeer ROOT/src/bench/runs/mnist-19k.json"
+                    + " --data ROOT/data/mnist --epochs 3 --warmup 20 --images 1000"
+                    + " --backend cpu --precision fp32")
+                .replace("ROOT", root.toString()));
+  }
+
+  @Test
+  void onlyWhatTheEnginesNeedIsFetched() throws Exception {
+    run("", "-r", "1", "-n", "convtrain,dl4j");
+    assertThat(root.resolve("mvn-arguments")).content().contains("-Pbench,bench-dl4j test-compile");
+    assertThat(Files.readString(root.resolve("calls")))
+        .contains("Dl4jPeer ")
+        .contains("--warmup 20 --images 2560");
+  }
+
+  @Test
+  void anEngineThatFailsIsNamedAndLeftOutWhileTheOthersGoOn() throws Exception {
+    Result result = run("Dl4jPeer", "-r", "2", "-n", "convtrain,dl4j");
+    assertThat(result.status).isEqualTo(1);
+    assertThat(result.err)
+        .contains("bench-peers: dl4j (shipped:contiguous) failed on mnist-19k and is left out")
+        .contains("  no such luck")
+        .endsWith(
+            "bench-peers: failed: dl4j/shipped:contiguous/mnist-19k"
+                + " dl4j/shipped:contiguous/mnist-19k-no-dropout\n");
+    assertThat(turns()).filteredOn(turn -> turn.contains("Dl4j")).hasSize(2);
+    assertThat(turns()).filteredOn(turn -> turn.contains("Convtrain")).hasSize(4);
+    assertThat(result.out).contains("Convtrain").contains("table.md");
+  }
+
+  @Test
+  void whereNoEngineRunsThereIsNoTable() throws Exception {
+    Result result = run("ConvtrainPeer", "-n", "convtrain");
+    assertThat(result.status).isEqualTo(1);
+    assertThat(result.err).endsWith("bench-peers: no engine ran\n");
+  }
+
+  @Test
+  void wrongUsageIsToldBeforeAnythingRuns() throws Exception {
+    assertThat(run("", "-r", "0").err).startsWith("bench-peers: -r 0: expected a whole number");
+    assertThat(run("", "-n", "caffe").err)
+        .startsWith("bench-peers: -n caffe: on cpu expected some of convtrain pytorch djl dl4j");
+    assertThat(run("", "-d", "/nowhere").err)
+        .startsWith("bench-peers: -d /nowhere: no such folder");
+    assertThat(run("", "none.json").err).startsWith("bench-peers: none.json: no such run file");
+    Files.createDirectories(out);
+    Files.createFile(out.resolve("runs.jsonl"));
+    Result result = run("");
+    assertThat(result.status).isEqualTo(2);
+    assertThat(result.err).startsWith("bench-peers: " + out + " holds another comparison");
+    assertThat(root.resolve("calls")).doesNotExist();
+  }
+
+  private Result run(String fails, String... arguments) throws Exception {
+    List<String> command =
+        new ArrayList<>(List.of(root + "/scripts/bench-peers", "-o", out.toString(), "-g", "cpu"));
+    command.addAll(List.of(arguments));
+    ProcessBuilder builder =
+        new ProcessBuilder(command)
+            .directory(root.toFile())
+            .redirectOutput(temp.resolve("stdout").toFile())
+            .redirectError(temp.resolve("stderr").toFile());
+    builder.environment().put("JAVA_HOME", root.resolve("java").toString());
+    builder.environment().put("PATH", root.resolve("java/bin") + ":" + System.getenv("PATH"));
+    builder.environment().put("FAILS", fails);
+    builder.environment().remove("MALLOC_ARENA_MAX");
+    Process process = builder.start();
+    assertThat(process.waitFor(2, TimeUnit.MINUTES)).isTrue();
+    return new Result(
+        process.exitValue(),
+        Files.readString(temp.resolve("stdout")),
+        Files.readString(temp.resolve("stderr")));
+  }
+}
