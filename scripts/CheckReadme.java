@@ -16,7 +16,8 @@ import java.util.stream.Stream;
 class CheckReadme {
   private static final String NUMBER = "(?<![\\w.])(\\d[\\d,]*(?:\\.\\d+)?)(?![\\w.]*\\d)";
   private static final String UNIT =
-      "\\s?(%|ms|us|s|seconds|minutes|times|x|images/s|[KMGT]?FLOP(?:/s)?|[KMG]i?B(?:/s)?)(?![\\w/])";
+      "\\s?(%|ms|us|s|seconds|minutes|times|x|images/s|[KMGT]?FLOP(?:/s)?|[KMGT]i?B(?:/s)?)"
+          + "(?![\\w/])";
   private static final Pattern WITH_UNIT = Pattern.compile(NUMBER + UNIT);
   private static final Pattern DECIMAL =
       Pattern.compile("(?<![\\w.])(\\d[\\d,]*\\.\\d+)(?![\\w.]*\\d)");
@@ -78,12 +79,17 @@ class CheckReadme {
   private void readBenchmarks(Path folder) throws IOException {
     List<Path> files;
     try (Stream<Path> all = Files.walk(folder)) {
-      files = all.filter(file -> file.toString().matches(".*\\.(md|json|jsonl|txt)")).sorted().toList();
+      files =
+          all.filter(file -> file.toString().matches(".*\\.(md|json|jsonl|txt)"))
+              .sorted()
+              .toList();
     }
     for (Path file : files) {
       String text = Files.readString(file);
-      String[] parts = file.toString().endsWith(".md") ? text.split("(?m)^(?=#+ )") : new String[] {text};
-      Stream.of(parts).map(Section::of).forEach(sections::add);
+      boolean markdown = file.toString().endsWith(".md");
+      Stream.of(markdown ? text.split("(?m)^(?=#+ )") : new String[] {text})
+          .map(Section::of)
+          .forEach(sections::add);
       text.lines().map(CheckReadme::spaced).forEach(recordedLines::add);
     }
   }
@@ -174,7 +180,8 @@ class CheckReadme {
             checked++;
             if (!recordedLines.contains(spaced(line))) {
               faults.add(
-                  "README.md:%d: \"%s\": no file under benchmarks/ has this line of output; show one that is recorded there, or record this one"
+                  ("README.md:%d: \"%s\": no file under benchmarks/ has this line of output; show"
+                          + " one that is recorded there, or record this one")
                       .formatted(at, line.strip()));
             }
           }

@@ -3,6 +3,7 @@ package convtrain.peers;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import convtrain.peers.Comparison.Row;
+import convtrain.peers.Timing.Way;
 import convtrain.report.plot.BarChart;
 import java.io.IOException;
 import java.nio.file.Path;
@@ -58,19 +59,41 @@ public final class Charts {
     return new BarChart(
         "%,d images, medians of %d rounds"
             .formatted(comparison.rows().get(0).epochImages(), comparison.rounds()),
-        "seconds per epoch",
-        List.of("median"),
+        "seconds per epoch" + notShown(comparison),
+        List.of(Way.OURS, "other engines"),
         bars);
+  }
+
+  /** {@code "; DL4J, not shown: 735.5, 617.2"}. */
+  private static String notShown(Comparison comparison) {
+    Map<String, List<String>> seconds = new LinkedHashMap<>();
+    for (Row row : comparison.rows()) {
+      if (row.isExtrapolated()) {
+        seconds
+            .computeIfAbsent(row.way().engine(), engine -> new ArrayList<>())
+            .add(number(row.seconds().median()));
+      }
+    }
+    StringBuilder text = new StringBuilder();
+    seconds.forEach(
+        (engine, each) ->
+            text.append("; ").append(engine).append(", not shown: ").append(String.join(", ", each)));
+    return text.toString();
   }
 
   private static BarChart.Row bar(Row row) {
     double median = row.seconds().median();
     String note = number(median) + " s";
-    if (row.ratio() != null && !row.way().isOurs()) {
+    boolean ours = row.way().isOurs();
+    if (row.ratio() != null && !ours) {
       note += ", %.2f times".formatted(row.ratio().median());
     }
     return new BarChart.Row(
-        row.way().label(), new double[] {median}, row.seconds().min(), row.seconds().max(), note);
+        row.way().label(),
+        ours ? new double[] {median, 0} : new double[] {0, median},
+        row.seconds().min(),
+        row.seconds().max(),
+        note);
   }
 
   /**
@@ -96,7 +119,7 @@ public final class Charts {
             .map(
                 e -> {
                   double sum = Arrays.stream(e.getValue()).sum();
-                  String note = "%s ms, %.0f %%".formatted(number(sum), 100 * sum / total);
+                  String note = "%s ms, %.1f %%".formatted(number(sum), 100 * sum / total);
                   return BarChart.Row.bar(e.getKey(), e.getValue(), note);
                 })
             .toList();

@@ -89,9 +89,11 @@ class ComparisonTest {
     assertThat(report.text())
         .contains("DL4J *")
         .contains("* DL4J was given 100 images: its epoch is extrapolated");
-    assertThat(Charts.epochTime(comparison).rows())
+    BarChart chart = Charts.epochTime(comparison);
+    assertThat(chart.rows())
         .extracting(BarChart.Row::label)
         .containsExactly("net", "Convtrain");
+    assertThat(chart.axis()).isEqualTo("seconds per epoch; DL4J, not shown: 500.0");
   }
 
   @Test
@@ -127,7 +129,8 @@ class ComparisonTest {
     List<BarChart.Row> rows = Charts.epochTime(threeRounds()).rows();
     assertThat(rows).hasSize(4);
     assertThat(rows.get(1).note()).isEqualTo("11.0 s");
-    assertThat(rows.get(3).values()).containsExactly(30);
+    assertThat(rows.get(1).values()).containsExactly(11, 0);
+    assertThat(rows.get(3).values()).containsExactly(0, 30);
     assertThat(rows.get(3).low()).isEqualTo(22);
     assertThat(rows.get(3).high()).isEqualTo(64);
     assertThat(rows.get(3).note()).isEqualTo("30.0 s, 3.00 times");
@@ -153,7 +156,7 @@ class ComparisonTest {
         .extracting(BarChart.Row::label)
         .containsExactly("conv2d", "batch_norm2d", "update");
     assertThat(chart.rows().get(0).values()).containsExactly(2.5, 4, 0);
-    assertThat(chart.rows().get(0).note()).isEqualTo("6.50 ms, 81 %");
+    assertThat(chart.rows().get(0).note()).isEqualTo("6.50 ms, 81.3 %");
     assertThat(chart.rows().get(2).values()).containsExactly(0, 0, 0.5);
   }
 }

@@ -160,6 +160,9 @@ final class Bars {
     if (!Double.isNaN(row.low())) {
       spread(row, middle);
     }
+    graphics.setColor(Color.WHITE);
+    double width = width(row.note(), Drawing.FONT);
+    graphics.fill(new Rectangle2D.Double(x(row.end()) + 6, middle - 8, width + 4, 16));
     text(row.note(), Drawing.FONT, x(row.end()) + 8, middle + 5);
   }
 
