@@ -16,15 +16,14 @@ import ai.djl.nn.pooling.Pool;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.Node;
 import convtrain.graph.Pair;
-import convtrain.graph.ParameterSpec;
 import convtrain.graph.Window2d;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /** A run's network in DJL's blocks, starting from the weights that our engine draws. */
 final class DjlNetwork extends PeerLayers<Block> {
   private final SequentialBlock blocks = new SequentialBlock();
-  private int tensors;
 
   private DjlNetwork() {}
 
@@ -45,22 +44,23 @@ final class DjlNetwork extends PeerLayers<Block> {
             run.graph().input().height(),
             run.graph().input().width());
     network.blocks.initialize(manager, DataType.FLOAT32, input);
+    Map<String, float[]> initial = run.initialWeights();
     for (int i = 0; i < layers.size(); i++) {
-      network.fill(layers.get(i), run.graph().nodes().get(i), run.config().seed());
+      fill(layers.get(i), run.graph().nodes().get(i), initial);
     }
     return network.blocks;
   }
 
   /** Both list a layer's tensors alike: weight, bias, running mean, running variance. */
-  private void fill(Block layer, Node node, long seed) {
+  private static void fill(Block layer, Node node, Map<String, float[]> initial) {
     List<Parameter> parameters = layer.getParameters().values();
     if (parameters.size() != node.parameters().size()) {
       throw new IllegalStateException(
           "%s: DJL has %s, expected %s".formatted(node.label(), parameters, node.parameters()));
     }
     for (int i = 0; i < parameters.size(); i++) {
-      ParameterSpec spec = node.parameters().get(i);
-      parameters.get(i).getArray().set(spec.start().draw(spec.elements(), seed, tensors++));
+      String name = node.tensorName(node.parameters().get(i));
+      parameters.get(i).getArray().set(initial.get(name));
     }
   }
 

@@ -7,6 +7,7 @@ import convtrain.graph.ParameterSpec;
 import convtrain.graph.Shape;
 import convtrain.graph.Window2d;
 import java.util.List;
+import java.util.Map;
 import org.deeplearning4j.nn.conf.ConvolutionMode;
 import org.deeplearning4j.nn.conf.NeuralNetConfiguration;
 import org.deeplearning4j.nn.conf.inputs.InputType;
@@ -49,11 +50,11 @@ final class Dl4jNetwork extends PeerLayers<Layer> {
   }
 
   private static void fill(MultiLayerNetwork network, PeerRun run) {
-    int tensors = 0;
+    Map<String, float[]> initial = run.initialWeights();
     List<Node> nodes = run.graph().nodes();
     for (int i = 0; i < nodes.size(); i++) {
       for (ParameterSpec spec : nodes.get(i).parameters()) {
-        float[] values = spec.start().draw(spec.elements(), run.config().seed(), tensors++);
+        float[] values = initial.get(nodes.get(i).tensorName(spec));
         String name = i + "_" + nameThere(nodes.get(i).spec(), spec.name());
         long[] dims = network.getParam(name).shape();
         INDArray tensor = Nd4j.createFromArray(values);

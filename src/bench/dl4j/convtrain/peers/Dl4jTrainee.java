@@ -65,7 +65,7 @@ final class Dl4jTrainee implements Trainee {
       INDArray y = Nd4j.zeros(DataType.FLOAT, count, run.graph().classes());
       gather(run.test(), order, from, x, y);
       INDArray found = network.output(x, false).argMax(1);
-      correct += found.eq(y.argMax(1)).castTo(DataType.LONG).sumNumber().longValue();
+      correct += found.eq(y.argMax(1)).castTo(DataType.INT64).sumNumber().longValue();
     }
     return correct;
   }

@@ -8,10 +8,14 @@ import convtrain.data.DatasetFiles;
 import convtrain.data.Sampler;
 import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
+import convtrain.graph.Node;
 import convtrain.graph.OptimizerSpec;
+import convtrain.graph.ParameterSpec;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.IntFunction;
 
 /**
@@ -77,6 +81,23 @@ record PeerRun(RunConfig config, ModelGraph graph, Dataset train, Dataset test) 
 
   int epochs() {
     return config.train().epochs();
+  }
+
+  /** The values that our engine starts each tensor from, in PyTorch's order, by its name in files. */
+  Map<String, float[]> initialWeights() {
+    Map<String, float[]> values = new HashMap<>();
+    // Trained tensors are drawn before the others.
+    for (boolean trainable : new boolean[] {true, false}) {
+      for (Node node : graph.nodes()) {
+        for (ParameterSpec spec : node.parameters()) {
+          if (spec.trainable() == trainable) {
+            float[] drawn = spec.start().draw(spec.elements(), config.seed(), values.size());
+            values.put(node.tensorName(spec), drawn);
+          }
+        }
+      }
+    }
+    return values;
   }
 
   /** The samples in the order in which our engine takes them in an epoch (from 1). */

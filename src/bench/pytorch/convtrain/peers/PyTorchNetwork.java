@@ -31,7 +31,7 @@ final class PyTorchNetwork {
   private final ModelGraph graph;
   private final List<Layer> layers = new ArrayList<>();
   private final TensorVector trainable = new TensorVector();
-  private int tensors;
+  private final Map<String, float[]> initial;
 
   /** One layer's forward pass; autograd finds the way back. */
   private interface Layer {
@@ -43,6 +43,7 @@ final class PyTorchNetwork {
     this.run = run;
     this.graph = run.graph();
     this.variant = variant;
+    initial = run.initialWeights();
     Builder builder = new Builder();
     for (Node node : graph.nodes()) {
       layers.add(node.spec().accept(builder, node));
@@ -64,11 +65,11 @@ final class PyTorchNetwork {
     return trainable;
   }
 
-  /** The tensors of a node by name, drawn in our engine's order. */
+  /** The tensors of a node by name. */
   private Map<String, Tensor> parameters(Node node) {
     Map<String, Tensor> byName = new HashMap<>();
     for (ParameterSpec spec : node.parameters()) {
-      float[] values = spec.start().draw(spec.elements(), run.config().seed(), tensors++);
+      float[] values = initial.get(node.tensorName(spec));
       long[] dims = spec.dims().stream().mapToLong(Integer::longValue).toArray();
       Tensor tensor;
       try (FloatPointer pointer = new FloatPointer(values)) {

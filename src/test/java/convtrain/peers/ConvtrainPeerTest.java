@@ -5,15 +5,22 @@ import static org.assertj.core.api.Assertions.assertThat;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ArrayNode;
+import convtrain.backend.Backend;
+import convtrain.backend.cpu.CpuBackend;
 import convtrain.config.RunConfigLoader;
 import convtrain.testing.Golden;
+import convtrain.train.SafeTensors;
+import convtrain.train.TrainListener;
+import convtrain.train.Trainer;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.io.StringWriter;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -25,7 +32,7 @@ class ConvtrainPeerTest {
       {"name": "tiny", "seed": 3, "data": {"dataset": "mnist"},
        "model": {"input": [1, 28, 28], "layers": [
          {"type": "conv2d", "out_channels": 4, "kernel_size": 5, "stride": 2}, {"type": "relu"},
-         {"type": "linear", "out_features": 10}]},
+         {"type": "flatten"}, {"type": "linear", "out_features": 10}]},
        "train": {"epochs": 1, "batch_size": 32,
          "optimizer": {"type": "sgd", "lr": 0.02, "momentum": 0.9, "nesterov": true}}}
       """;
@@ -98,6 +105,24 @@ class ConvtrainPeerTest {
     assertThat(peer()).isEqualTo(2);
     assertThat(err.toString().lines()).hasSize(1);
     assertThat(err.toString()).contains("test labels").contains(folder.toString());
+  }
+
+  /** Batch norm's running statistics stand between trained tensors, but are not drawn between them. */
+  @Test
+  void theOthersStartFromTheWeightsThatOurTrainerStartsFrom() throws IOException {
+    Files.writeString(
+        run,
+        RUN.replace("{\"type\": \"relu\"},", "{\"type\": \"batch_norm2d\"}, {\"type\": \"relu\"},"));
+    PeerRun loaded = PeerRun.load(run, List.of(), folder, ByteBuffer::allocateDirect);
+    Map<String, float[]> others = loaded.initialWeights();
+    Trainer.Data data = new Trainer.Data(loaded.train(), null, loaded.test());
+    try (Backend backend = new CpuBackend(1);
+        Trainer trainer = new Trainer(backend, loaded.config(), data, new TrainListener() {})) {
+      Map<String, SafeTensors.Tensor> ours = trainer.weights(Map.of()).tensors();
+      assertThat(others).containsOnlyKeys(ours.keySet());
+      ours.forEach(
+          (name, tensor) -> assertThat(others.get(name)).as(name).containsExactly(tensor.values()));
+    }
   }
 
   /** The two networks that are compared unless others are named. */
