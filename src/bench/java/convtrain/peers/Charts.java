@@ -77,7 +77,10 @@ public final class Charts {
     StringBuilder text = new StringBuilder();
     seconds.forEach(
         (engine, each) ->
-            text.append("; ").append(engine).append(", not shown: ").append(String.join(", ", each)));
+            text.append("; ")
+                .append(engine)
+                .append(", not shown: ")
+                .append(String.join(", ", each)));
     return text.toString();
   }
 

@@ -83,7 +83,9 @@ record PeerRun(RunConfig config, ModelGraph graph, Dataset train, Dataset test) 
     return config.train().epochs();
   }
 
-  /** The values that our engine starts each tensor from, in PyTorch's order, by its name in files. */
+  /**
+   * The values that our engine starts each tensor from, in PyTorch's order, by its name in files.
+   */
   Map<String, float[]> initialWeights() {
     Map<String, float[]> values = new HashMap<>();
     // Trained tensors are drawn before the others.

@@ -90,9 +90,7 @@ class ComparisonTest {
         .contains("DL4J *")
         .contains("* DL4J was given 100 images: its epoch is extrapolated");
     BarChart chart = Charts.epochTime(comparison);
-    assertThat(chart.rows())
-        .extracting(BarChart.Row::label)
-        .containsExactly("net", "Convtrain");
+    assertThat(chart.rows()).extracting(BarChart.Row::label).containsExactly("net", "Convtrain");
     assertThat(chart.axis()).isEqualTo("seconds per epoch; DL4J, not shown: 500.0");
   }
 

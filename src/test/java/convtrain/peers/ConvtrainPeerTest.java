@@ -107,12 +107,15 @@ class ConvtrainPeerTest {
     assertThat(err.toString()).contains("test labels").contains(folder.toString());
   }
 
-  /** Batch norm's running statistics stand between trained tensors, but are not drawn between them. */
+  /**
+   * Batch norm's running statistics stand between trained tensors, but are not drawn between them.
+   */
   @Test
   void theOthersStartFromTheWeightsThatOurTrainerStartsFrom() throws IOException {
     Files.writeString(
         run,
-        RUN.replace("{\"type\": \"relu\"},", "{\"type\": \"batch_norm2d\"}, {\"type\": \"relu\"},"));
+        RUN.replace(
+            "{\"type\": \"relu\"},", "{\"type\": \"batch_norm2d\"}, {\"type\": \"relu\"},"));
     PeerRun loaded = PeerRun.load(run, List.of(), folder, ByteBuffer::allocateDirect);
     Map<String, float[]> others = loaded.initialWeights();
     Trainer.Data data = new Trainer.Data(loaded.train(), null, loaded.test());
