@@ -52,9 +52,9 @@ public final class ComparisonReport {
         Range ratio = row.ratio();
         table.row(
             row.way().label() + (row.isExtrapolated() ? " *" : ""),
-            number(1, row.seconds().median()),
-            number(1, row.seconds().min()),
-            number(1, row.seconds().max()),
+            seconds(row.seconds().median()),
+            seconds(row.seconds().min()),
+            seconds(row.seconds().max()),
             ratio == null ? "" : number(2, ratio.median()),
             ratio == null ? "" : number(2, ratio.min()),
             ratio == null ? "" : number(2, ratio.max()),
@@ -83,14 +83,14 @@ public final class ComparisonReport {
               + " rounds' | test accuracy |\n|---|---|---|---|---|\n");
       for (Row row : rows(run)) {
         String each =
-            row.eachSeconds().stream().map(s -> number(1, s)).collect(Collectors.joining(", "));
+            row.eachSeconds().stream().map(ComparisonReport::seconds).collect(Collectors.joining(", "));
         text.append(
             "| %s%s | %s | %s | %s | %s |%n"
                 .formatted(
                     row.way().label(),
                     row.isExtrapolated() ? " *" : "",
                     each,
-                    number(1, row.seconds().median()),
+                    seconds(row.seconds().median()),
                     ratio(row),
                     accuracy(row)));
       }
@@ -144,8 +144,9 @@ public final class ComparisonReport {
     List<String> notes = new ArrayList<>();
     Row first = comparison.rows().get(0);
     notes.add(
-        "%d rounds in turns; an epoch is %,d images; ratios are medians of the rounds' own."
-            .formatted(comparison.rounds(), first.epochImages()));
+        "%d round%s in turns; an epoch is %,d images; ratios are medians of the rounds' own."
+            .formatted(
+                comparison.rounds(), comparison.rounds() == 1 ? "" : "s", first.epochImages()));
     comparison.rows().stream()
         .filter(Row::isExtrapolated)
         .map(row -> "%s was given %,d images".formatted(row.way().engine(), row.way().images()))
@@ -156,6 +157,11 @@ public final class ComparisonReport {
                     "* " + note + ": its epoch is extrapolated, its accuracy is that after them."));
     comparison.versions().forEach((engine, version) -> notes.add(engine + ": " + version));
     return notes;
+  }
+
+  /** Three digits or more. */
+  private static String seconds(double value) {
+    return number(value < 10 ? 2 : 1, value);
   }
 
   private static String number(int decimals, double value) {

@@ -106,7 +106,7 @@ class BenchPeersTest {
         .first()
         .asString()
         .startsWith("{\"round\":1,\"allocator\":\"as shipped\",\"run\":\"mnist-19k\"");
-    assertThat(out.resolve("table.md")).content().contains("7.5, 7.5");
+    assertThat(out.resolve("table.md")).content().contains("7.50, 7.50");
     assertThat(ImageIO.read(out.resolve("epoch-time.png").toFile()).getWidth()).isEqualTo(1600);
   }
 
