@@ -83,7 +83,9 @@ public final class ComparisonReport {
               + " rounds' | test accuracy |\n|---|---|---|---|---|\n");
       for (Row row : rows(run)) {
         String each =
-            row.eachSeconds().stream().map(ComparisonReport::seconds).collect(Collectors.joining(", "));
+            row.eachSeconds().stream()
+                .map(ComparisonReport::seconds)
+                .collect(Collectors.joining(", "));
         text.append(
             "| %s%s | %s | %s | %s | %s |%n"
                 .formatted(
