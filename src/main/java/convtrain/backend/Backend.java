@@ -43,6 +43,11 @@ public interface Backend extends AutoCloseable {
     Availability probe();
 
     /**
+     * Loads the native libraries, which {@link #open} does else; apart, so that it can be timed.
+     */
+    void load();
+
+    /**
      * Starts the backend.
      *
      * @throws BackendException if it cannot run here or cannot compute as asked
@@ -120,6 +125,42 @@ public interface Backend extends AutoCloseable {
   default Replay capture(Runnable enqueueStep) {
     return enqueueStep::run;
   }
+
+  /** Some work of the simplest kind, to measure what the device can do at most. */
+  interface Yardstick extends AutoCloseable {
+    /** Does it once and waits; what the device took for it. */
+    double seconds();
+
+    @Override
+    void close();
+  }
+
+  /** The product of two matrices of {@code order} rows and columns in the precision of the ops. */
+  Yardstick product(int order);
+
+  /** A copy in device memory, which so reads {@code bytes} and writes as many. */
+  Yardstick copy(long bytes);
+
+  /** Adds up how long a device is at work on what was enqueued between a begin and its end. */
+  interface BusyClock extends AutoCloseable {
+    void begin();
+
+    void end();
+
+    /** So far; waits for what is enqueued. */
+    double seconds();
+
+    @Override
+    void close();
+  }
+
+  /** Null where the host computes, whose processor time tells the same. */
+  default BusyClock busyClock() {
+    return null;
+  }
+
+  /** The most device memory that was in use at once, in bytes, of what {@link #allocate} gave. */
+  long peakBytes();
 
   /** Called after each op that is enqueued; with {@link Options#debugSync}, waits for it. */
   default void afterOp() {}

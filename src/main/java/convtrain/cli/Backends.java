@@ -34,6 +34,14 @@ final class Backends {
     return word.equals(AUTO) ? best(options) : named(word, options);
   }
 
+  /** Loads the libraries of the backend that {@link #open} starts for a word. */
+  static void load(String word) {
+    providers().stream()
+        .filter(each -> word.equals(AUTO) ? each.probe().usable() : each.name().equals(word))
+        .findFirst()
+        .ifPresent(Backend.Provider::load);
+  }
+
   /** The CPU's, for figures that need no particular device. */
   static Backend cpu() {
     return named(CPU, Backend.Options.withThreads(0)).backend();

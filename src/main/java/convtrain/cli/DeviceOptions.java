@@ -56,6 +56,11 @@ final class DeviceOptions {
     return threads;
   }
 
+  /** Loads the libraries of the backend that {@link #open(TrainConfig)} will start. */
+  void load() {
+    Backends.load(backend);
+  }
+
   /** Starts the backend for using a trained network: in fp32, whatever it was trained in. */
   Backend open() {
     Backend.Options options = new Backend.Options(threads, Precision.FP32, true, true, debugSync);

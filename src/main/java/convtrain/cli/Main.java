@@ -21,6 +21,8 @@ import picocli.CommandLine.ScopeType;
       PreviewCommand.class,
       ProfileCommand.class,
       BackpropCommand.class,
+      BenchCommand.class,
+      BenchProcessCommand.class,
       DoctorCommand.class,
       CudaRedistCommand.class
     },
@@ -47,6 +49,7 @@ import picocli.CommandLine.ScopeType;
       "  convtrain preview configs/mnist-19k.json",
       "  convtrain profile configs/mnist-19k.json",
       "  convtrain backprop",
+      "  convtrain bench configs/mnist-19k.json",
       "  convtrain doctor",
       "",
       "convtrain COMMAND --help tells more of a command."
@@ -73,7 +76,14 @@ public final class Main {
       description = "Show where in the program an error arose (also: CONVTRAIN_DEBUG=1).")
   private boolean debug;
 
+  private final long startNanos = System.nanoTime();
+
   private Main() {}
+
+  /** When the program began, by {@link System#nanoTime}. */
+  long startNanos() {
+    return startNanos;
+  }
 
   public static void main(String[] args) {
     System.exit(run(args));

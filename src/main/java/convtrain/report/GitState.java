@@ -20,6 +20,14 @@ public record GitState(String commit, boolean dirty) {
   /** Long enough for a cold disk; a run's start never waits longer for it. */
   private static final long TIMEOUT_SECONDS = 5;
 
+  /**
+   * Of the folder that the system property {@code convtrain.home} names; null if it is no checkout.
+   */
+  public static GitState current() {
+    String home = System.getProperty("convtrain.home");
+    return home == null ? null : of(Path.of(home));
+  }
+
   /** Asks git; null if {@code home} is not the top of a checkout or git does not answer. */
   static GitState of(Path home) {
     try {

@@ -62,7 +62,8 @@ public record Provenance(
    * @param memoryBytes main memory, or the container's limit
    */
   public record Machine(String os, String arch, String cpu, int cores, long memoryBytes) {
-    static Machine current() {
+    /** Of this machine, or of the container's share of it. */
+    public static Machine current() {
       long memory =
           ManagementFactory.getPlatformMXBean(com.sun.management.OperatingSystemMXBean.class)
               .getTotalMemorySize();
@@ -93,7 +94,8 @@ public record Provenance(
    */
   public record Jvm(
       String version, String name, String vendor, long maxHeapBytes, List<String> options) {
-    static Jvm current() {
+    /** Of this process. */
+    public static Jvm current() {
       return new Jvm(
           System.getProperty("java.version"),
           System.getProperty("java.vm.name"),
@@ -118,8 +120,7 @@ public record Provenance(
   }
 
   /**
-   * Gathers the rest from the system; {@code convtrain.home} names the folder that may be a
-   * checkout.
+   * Gathers the rest from the system.
    *
    * @throws IOException if a data file cannot be read
    */
@@ -128,10 +129,9 @@ public record Provenance(
     for (Path file : run.dataFiles) {
       data.add(DataFile.of(file));
     }
-    String home = System.getProperty("convtrain.home");
     return new Provenance(
         version(),
-        home == null ? null : GitState.of(Path.of(home)),
+        GitState.current(),
         run.seed,
         run.started.truncatedTo(ChronoUnit.SECONDS).toString(),
         run.command,

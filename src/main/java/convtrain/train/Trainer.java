@@ -370,7 +370,17 @@ public final class Trainer implements AutoCloseable {
 
   /** Layers whose op falls back on the library's reference loops, far slower than the rest. */
   public List<String> referenceOps() {
-    return plans.of(batchSize).referenceOps();
+    return plan().referenceOps();
+  }
+
+  /** The plan of a full batch, made now if it is not yet. */
+  public Plan plan() {
+    return plans.of(batchSize);
+  }
+
+  /** Samples that an epoch trains on. */
+  public int samplesPerEpoch() {
+    return sampler.samplesPerEpoch();
   }
 
   /** Steps of one epoch, a last smaller batch's included. */

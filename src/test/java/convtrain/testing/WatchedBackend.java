@@ -128,6 +128,21 @@ public final class WatchedBackend implements Backend {
   }
 
   @Override
+  public Yardstick product(int order) {
+    return real.product(order);
+  }
+
+  @Override
+  public Yardstick copy(long bytes) {
+    return real.copy(bytes);
+  }
+
+  @Override
+  public long peakBytes() {
+    return real.peakBytes();
+  }
+
+  @Override
   public OpFactory ops(int batchSize, boolean training) {
     OpFactory factory = real.ops(batchSize, training);
     return proxy(

@@ -43,6 +43,11 @@ public final class CpuBackend implements Backend {
     }
 
     @Override
+    public void load() {
+      Dnnl.version();
+    }
+
+    @Override
     public Backend open(Options options) {
       if (options.precision() != Precision.FP32) {
         throw new BackendException(
@@ -114,6 +119,22 @@ public final class CpuBackend implements Backend {
   @Override
   public OpFactory ops(int batchSize, boolean training) {
     return new CpuOps(dnnl, workers, threads, batchSize, training);
+  }
+
+  @Override
+  public Yardstick product(int order) {
+    return DnnlYardstick.product(dnnl, order);
+  }
+
+  @Override
+  public Yardstick copy(long bytes) {
+    return DnnlYardstick.copy(dnnl, bytes);
+  }
+
+  /** Of all backends of the process. */
+  @Override
+  public long peakBytes() {
+    return CpuBuffer.peakBytes();
   }
 
   @Override

@@ -9,6 +9,7 @@ import convtrain.backend.Owned;
 import convtrain.backend.Readback;
 import convtrain.backend.Timer;
 import convtrain.backend.cuda.device.CudaBuffer;
+import convtrain.backend.cuda.device.CudaBusyClock;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.CudaException;
 import convtrain.backend.cuda.device.CudaFeed;
@@ -17,6 +18,7 @@ import convtrain.backend.cuda.device.CudaTimer;
 import convtrain.backend.cuda.natives.CacheFolder;
 import convtrain.backend.cuda.natives.NativeLibraries;
 import convtrain.backend.cuda.op.CudaOps;
+import convtrain.backend.cuda.op.CudaYardstick;
 import convtrain.graph.DataPlacement;
 import convtrain.graph.Precision;
 import java.nio.ByteBuffer;
@@ -41,6 +43,11 @@ public final class CudaBackend implements Backend {
     @Override
     public Availability probe() {
       return NativeLibraries.availability();
+    }
+
+    @Override
+    public void load() {
+      NativeLibraries.load();
     }
 
     @Override
@@ -132,6 +139,26 @@ public final class CudaBackend implements Backend {
   public Replay capture(Runnable enqueueStep) {
     boolean captured = options.graph() && !options.debugSync();
     return captured ? new CapturedStep(context, enqueueStep) : enqueueStep::run;
+  }
+
+  @Override
+  public Yardstick product(int order) {
+    return CudaYardstick.product(context, options.precision(), order);
+  }
+
+  @Override
+  public Yardstick copy(long bytes) {
+    return CudaYardstick.copy(context, bytes);
+  }
+
+  @Override
+  public BusyClock busyClock() {
+    return new CudaBusyClock(context);
+  }
+
+  @Override
+  public long peakBytes() {
+    return context.peakBytes();
   }
 
   @Override

@@ -12,6 +12,7 @@ import org.bytedeco.javacpp.Pointer;
 public final class CpuBuffer implements DeviceBuffer {
   private static final int ALIGNMENT = 64;
   private static final AtomicLong IN_USE = new AtomicLong();
+  private static final AtomicLong PEAK = new AtomicLong();
 
   /** The allocation that slices share. */
   private static final class Allocation {
@@ -24,7 +25,7 @@ public final class CpuBuffer implements DeviceBuffer {
       if (raw == null || raw.isNull()) {
         throw new OutOfMemoryError("no " + bytes + " bytes of memory outside the Java heap");
       }
-      IN_USE.addAndGet(bytes);
+      PEAK.accumulateAndGet(IN_USE.addAndGet(bytes), Math::max);
     }
 
     Pointer raw() {
@@ -65,6 +66,11 @@ public final class CpuBuffer implements DeviceBuffer {
   /** Bytes that are allocated in this process. */
   public static long allocatedBytes() {
     return IN_USE.get();
+  }
+
+  /** The most bytes that were allocated at once in this process. */
+  public static long peakBytes() {
+    return PEAK.get();
   }
 
   @Override

@@ -56,6 +56,7 @@ public final class CudaContext implements AutoCloseable {
   private final Kernels kernels;
   private final Tuner tuner;
   private long allocatedBytes;
+  private long peakBytes;
 
   /**
    * @param deterministic whether only ways of computing that give the same bits each time are used
@@ -213,8 +214,14 @@ public final class CudaContext implements AutoCloseable {
     return allocatedBytes;
   }
 
+  /** The most that {@link #allocatedBytes} has been. */
+  public long peakBytes() {
+    return peakBytes;
+  }
+
   void allocated(long bytes) {
     allocatedBytes += bytes;
+    peakBytes = Math.max(peakBytes, allocatedBytes);
   }
 
   Staging staging() {
