@@ -6,6 +6,7 @@ import convtrain.config.RunConfigLoader;
 import convtrain.graph.ModelGraph;
 import convtrain.train.EpochRecord;
 import convtrain.train.TrainListener;
+import convtrain.train.TrainStart;
 import convtrain.train.Trainer;
 import java.util.List;
 import java.util.function.BooleanSupplier;
@@ -106,7 +107,7 @@ public final class EpochBench {
     }
 
     @Override
-    public void started(convtrain.train.TrainStart start) {
+    public void started(TrainStart start) {
       mark(1);
     }
 

@@ -1,6 +1,5 @@
 package convtrain.bench;
 
-import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -22,9 +21,5 @@ public record EpochTimes(double median, double min, double p95, List<Double> eac
     // Whole numbers: 0.95 * 20 is a little more than 19.
     int notExceeded = (95 * n + 99) / 100;
     return new EpochTimes(median, sorted[0], sorted[notExceeded - 1], List.copyOf(seconds));
-  }
-
-  double sum() {
-    return Arrays.stream(each.stream().mapToDouble(Double::doubleValue).toArray()).sum();
   }
 }

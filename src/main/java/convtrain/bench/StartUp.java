@@ -1,5 +1,6 @@
 package convtrain.bench;
 
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -38,7 +39,7 @@ public final class StartUp {
 
   /** The time of day, by which processes can tell each other when something was. */
   public static long micros() {
-    java.time.Instant now = java.time.Instant.now();
+    Instant now = Instant.now();
     return TimeUnit.SECONDS.toMicros(now.getEpochSecond())
         + TimeUnit.NANOSECONDS.toMicros(now.getNano());
   }

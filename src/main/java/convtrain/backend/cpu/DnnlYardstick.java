@@ -12,6 +12,7 @@ import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
 import java.nio.FloatBuffer;
+import java.util.function.Consumer;
 import org.bytedeco.dnnl.matmul;
 import org.bytedeco.dnnl.memory;
 
@@ -36,7 +37,7 @@ final class DnnlYardstick implements Backend.Yardstick {
     return make(dnnl, yardstick -> yardstick.prepareCopy(bytes));
   }
 
-  private static DnnlYardstick make(Dnnl dnnl, java.util.function.Consumer<DnnlYardstick> prepare) {
+  private static DnnlYardstick make(Dnnl dnnl, Consumer<DnnlYardstick> prepare) {
     DnnlYardstick yardstick = new DnnlYardstick(dnnl);
     try {
       prepare.accept(yardstick);
