@@ -52,6 +52,12 @@ import picocli.CommandLine.Spec;
 final class BenchCommand implements Callable<Integer> {
   private static final String DEFAULT_SEEDS = "1..5";
 
+  private static final String RULES =
+      """
+      The test set decides when to stop, as the benchmark has it. Training alone is the epochs'
+      steps; the whole process is from its start to the moment the accuracy was known: start of
+      Java and of the device, data, steps, and the scoring after each epoch.""";
+
   @Mixin private RunFileArguments runFile;
   @Mixin private BenchAxes lists;
 
@@ -203,37 +209,37 @@ final class BenchCommand implements Callable<Integer> {
     return process.exitCode();
   }
 
+  /** The runs of one combination of all but the seed. */
+  private record Runs(List<TimeToAccuracy.Result> done, List<String> failures) {
+    Runs() {
+      this(new ArrayList<>(), new ArrayList<>());
+    }
+  }
+
   private int race(
       RunConfig run,
       List<Combination> all,
       BenchProcess process,
       BenchReport.Environment environment)
       throws IOException {
-    Map<Map<Kind, String>, List<TimeToAccuracy.Result>> runs = new LinkedHashMap<>();
-    Map<Map<Kind, String>, List<String>> failures = new LinkedHashMap<>();
+    Map<Map<Kind, String>, Runs> runs = new LinkedHashMap<>();
     for (int i = 0; i < all.size() && !process.isStopped(); i++) {
       Combination one = all.get(i);
       Map<Kind, String> others = new LinkedHashMap<>(one.values());
       String seed = others.remove(Kind.SEED);
-      runs.putIfAbsent(others, new ArrayList<>());
-      failures.putIfAbsent(others, new ArrayList<>());
+      Runs ofOthers = runs.computeIfAbsent(others, values -> new Runs());
       var outcome = process.run(one, TimeToAccuracy.Result.class, "--until=" + until);
       if (outcome.result() != null) {
-        runs.get(others).add(outcome.result());
+        ofOthers.done.add(outcome.result());
         say(i, all, "%s", inWords(outcome.result()));
       } else if (!process.isStopped()) {
-        failures.get(others).add("seed " + seed + ": " + outcome.failure());
+        ofOthers.failures.add("seed " + seed + ": " + outcome.failure());
         say(i, all, "failed");
       }
     }
     List<BenchReport.Race> races = new ArrayList<>();
-    runs.forEach(
-        (values, done) -> races.add(BenchReport.Race.of(values, done, failures.get(values))));
-    print("%n%s", BenchTable.ofRaces(races).stripTrailing());
-    print(
-        "%nThe test set decides when to stop, as the benchmark has it. Training alone is the epochs'"
-            + " steps; the whole process%nis from its start to the moment the accuracy was known:"
-            + " start, data, steps and the scoring after each epoch.");
+    runs.forEach((values, of) -> races.add(BenchReport.Race.of(values, of.done, of.failures)));
+    print("%n%s%n%s", BenchTable.ofRaces(races), RULES);
     write(new BenchReport(run.name(), environment, null, races));
     return process.exitCode();
   }
