@@ -127,7 +127,8 @@ public final class EpochBench {
     EpochTimes times = EpochTimes.of(counted.stream().map(EpochBench::seconds).toList());
     EpochRecord last = trainer.lastEpoch();
     int samples = trainer.samplesPerEpoch();
-    StepWork work = StepWork.ofEpoch(ModelGraph.of(run.model()), trainer.plan(), samples);
+    EpochWork work =
+        EpochWork.of(trainer.plan(), ModelGraph.of(run.model()), run.train().update(), samples);
     Ceilings ceilings = Ceilings.measure(backend);
     return new EpochResult(
         backend.description(),

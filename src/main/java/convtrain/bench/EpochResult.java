@@ -37,8 +37,8 @@ public record EpochResult(
   /**
    * What the device did, and how near that is to what it can.
    *
-   * @param flopsPerEpoch of the products: 3 x 2 x the multiply-adds of the forward pass
-   * @param bytesPerEpoch see {@link StepWork}
+   * @param flopsPerEpoch of the products, see {@link OpCosts}
+   * @param bytesPerEpoch that the ops must read and write at the least, see {@link OpCosts}
    * @param flopsShare of {@link Ceilings#flopsPerSecond}
    * @param bytesShare of {@link Ceilings#bytesPerSecond}
    * @param floorSeconds that the epoch would take at {@link Ceilings#flopsPerSecond}
@@ -54,7 +54,7 @@ public record EpochResult(
       double bytesShare,
       double floorSeconds,
       double timesFloor) {
-    static Rates of(StepWork epoch, Ceilings ceilings, double seconds, int samples) {
+    static Rates of(EpochWork epoch, Ceilings ceilings, double seconds, int samples) {
       double flops = epoch.flops() / seconds;
       double bytes = epoch.bytes() / seconds;
       double floor = epoch.flops() / ceilings.flopsPerSecond();

@@ -5,6 +5,7 @@ import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Feed;
 import convtrain.backend.OpFactory;
 import convtrain.backend.Readback;
+import convtrain.backend.Timer;
 import convtrain.graph.DataPlacement;
 import java.nio.ByteBuffer;
 
@@ -82,6 +83,16 @@ final class MarkedBackend implements Backend {
   @Override
   public Readback readback(DeviceBuffer buffer) {
     return real.readback(buffer);
+  }
+
+  @Override
+  public Timer timer(int moments) {
+    return real.timer(moments);
+  }
+
+  @Override
+  public long allocatedBytes() {
+    return real.allocatedBytes();
   }
 
   @Override

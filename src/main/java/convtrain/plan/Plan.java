@@ -59,7 +59,6 @@ public final class Plan implements AutoCloseable {
   private final ByteBuffer hostLogits;
   private final Precision precision;
   private final int batchSize;
-  private final long activationBytes;
   private final Backend.Replay replay;
 
   /** Null unless gradients are accumulated. */
@@ -74,8 +73,7 @@ public final class Plan implements AutoCloseable {
       DeviceBuffer arena,
       DeviceBuffer logits,
       Precision precision,
-      int batchSize,
-      long activationBytes) {
+      int batchSize) {
     this.backend = backend;
     this.steps = List.copyOf(steps);
     this.owned = owned;
@@ -83,7 +81,6 @@ public final class Plan implements AutoCloseable {
     this.logits = logits;
     this.precision = precision;
     this.batchSize = batchSize;
-    this.activationBytes = activationBytes;
     int bytes = Math.toIntExact(logits.bytes());
     hostLogits = ByteBuffer.allocateDirect(bytes).order(ByteOrder.nativeOrder());
     replay = owned.add(backend.capture(() -> enqueue(this.steps.size())));
@@ -202,11 +199,6 @@ public final class Plan implements AutoCloseable {
   /** Bytes of activations, gradients and workspaces. */
   public long arenaBytes() {
     return arena.bytes();
-  }
-
-  /** Bytes of the network's input and of what each op of the forward pass writes for the next. */
-  public long activationBytes() {
-    return activationBytes;
   }
 
   /**

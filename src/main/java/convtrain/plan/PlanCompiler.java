@@ -210,20 +210,7 @@ public final class PlanCompiler {
       addBackward(steps);
       addUpdate(steps);
     }
-    return new Plan(
-        backend,
-        steps,
-        owned,
-        arena,
-        z,
-        factory.precision(),
-        options.batchSize(),
-        activationBytes());
-  }
-
-  private long activationBytes() {
-    return placement.bytesOf(Node.INPUT)
-        + groups.stream().mapToLong(group -> placement.bytesOf(group.output())).sum();
+    return new Plan(backend, steps, owned, arena, z, factory.precision(), options.batchSize());
   }
 
   /** Adds what makes the batch ready; gives its targets, or null where the labels are these. */

@@ -20,7 +20,7 @@ import org.junit.jupiter.api.Test;
 class BenchReportTest {
   private static EpochResult result(int batchSize, double seconds) {
     Ceilings ceilings = new Ceilings(200e9, 40e9);
-    StepWork work = new StepWork(811e9, 60e9);
+    EpochWork work = new EpochWork(811e9, 60e9);
     return new EpochResult(
         "CPU",
         2,

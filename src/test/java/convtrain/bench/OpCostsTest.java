@@ -134,4 +134,14 @@ class OpCostsTest {
     long first = summary.rows().get(0).macs();
     assertThat(flops).isEqualTo(N * (6 * summary.macs() - 2 * first));
   }
+
+  @Test
+  void anEpochIsItsSamplesShareOfSteps() {
+    Plan plan = run.plan(N, true);
+    OpCosts costs = new OpCosts(plan, graph, UpdateSpec.of(ADAM));
+    long bytes = plan.steps().stream().mapToLong(step -> costs.of(step).bytes()).sum();
+    EpochWork epoch = EpochWork.of(plan, graph, UpdateSpec.of(ADAM), 10);
+    assertThat(epoch.flops()).isEqualTo(2.5 * (20736 + 1728 + 96 + 192 + 3456 + 20736));
+    assertThat(epoch.bytes()).isEqualTo(2.5 * bytes);
+  }
 }
