@@ -53,6 +53,7 @@ class ShippedConfigsTest {
     "lenet5.json, 61706",
     "mlp.json, 235146",
     "mnist-8k.json, 7650",
+    "mnist-max.json, 288170",
     "mnist-speed-99.json, 8962",
     "mnist-speed-994.json, 29434",
     "resnet-tiny.json, 77754"
@@ -63,7 +64,7 @@ class ShippedConfigsTest {
 
   @Test
   void parameterCountsAreCheckedForEveryShippedFile() throws IOException {
-    assertThat(runFiles()).hasSize(8);
+    assertThat(runFiles()).hasSize(9);
   }
 
   @Test
