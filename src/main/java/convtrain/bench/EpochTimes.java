@@ -12,14 +12,10 @@ import java.util.List;
  */
 public record EpochTimes(double median, double min, double p95, List<Double> each) {
   static EpochTimes of(List<Double> seconds) {
-    double[] sorted = seconds.stream().mapToDouble(Double::doubleValue).sorted().toArray();
-    int n = sorted.length;
-    if (n == 0) {
+    if (seconds.isEmpty()) {
       throw new IllegalArgumentException("no epochs; expected at least one");
     }
-    double median = (sorted[(n - 1) / 2] + sorted[n / 2]) / 2;
-    // Whole numbers: 0.95 * 20 is a little more than 19.
-    int notExceeded = (95 * n + 99) / 100;
-    return new EpochTimes(median, sorted[0], sorted[notExceeded - 1], List.copyOf(seconds));
+    Quantiles all = Quantiles.of(seconds.stream().mapToDouble(Double::doubleValue).toArray());
+    return new EpochTimes(all.median(), all.min(), all.p95(), List.copyOf(seconds));
   }
 }

@@ -15,17 +15,16 @@ public record ProfileTimes(
 
   /** At least one. */
   static ProfileTimes of(long[] nanos) {
-    double[] ms =
-        Arrays.stream(nanos).mapToDouble(each -> each / NANOS_PER_MILLI).sorted().toArray();
-    int n = ms.length;
+    double[] ms = Arrays.stream(nanos).mapToDouble(each -> each / NANOS_PER_MILLI).toArray();
     double mean = Arrays.stream(ms).average().orElseThrow();
     double squares = Arrays.stream(ms).map(each -> (each - mean) * (each - mean)).sum();
+    Quantiles all = Quantiles.of(ms);
     return new ProfileTimes(
-        (ms[(n - 1) / 2] + ms[n / 2]) / 2,
+        all.median(),
         mean,
-        ms[0],
-        ms[(int) Math.ceil(0.95 * n) - 1],
-        ms[n - 1],
-        n == 1 ? 0 : Math.sqrt(squares / (n - 1)));
+        all.min(),
+        all.p95(),
+        all.max(),
+        ms.length == 1 ? 0 : Math.sqrt(squares / (ms.length - 1)));
   }
 }

@@ -111,7 +111,7 @@ final class BenchCommand implements Callable<Integer> {
     List<Combination> all = new BenchGrid(RunConfigLoader.toJson(run), axes).combinations();
     BenchReport.Environment environment =
         BenchReport.Environment.current(
-            command(), Libraries.versions(System.getProperty("java.class.path")));
+            TrainContext.command(spec), Libraries.versions(System.getProperty("java.class.path")));
     print("%s", header(run, all.size(), environment));
     try (StopSignal stop = new StopSignal(spec.commandLine().getErr());
         BenchProcess process = new BenchProcess(stop, spec.commandLine().getErr())) {
@@ -269,12 +269,6 @@ final class BenchCommand implements Callable<Integer> {
     if (json != null) {
       AtomicFile.write(json, report.toJson());
     }
-  }
-
-  private List<String> command() {
-    List<String> command = new ArrayList<>(List.of("convtrain"));
-    command.addAll(spec.root().commandLine().getParseResult().originalArgs());
-    return command;
   }
 
   private void print(String format, Object... values) {

@@ -155,16 +155,7 @@ final class ProfileCommand implements Callable<Integer> {
       AtomicFile.write(trace, profiler.trace().toJson());
     }
     if (json != null) {
-      Provenance provenance =
-          Provenance.of(
-              new Provenance.Run(
-                  run.seed(),
-                  started,
-                  context.command(),
-                  context.backend(run).description(),
-                  context.threads(),
-                  Libraries.versions(System.getProperty("java.class.path")),
-                  samples.files()));
+      Provenance provenance = context.provenance(run, started, samples.files());
       AtomicFile.write(json, Json.pretty(profiler.profile().with(provenance)));
     }
   }

@@ -5,10 +5,12 @@ import convtrain.config.RunConfig;
 import convtrain.config.TrainConfig;
 import convtrain.data.Dataset;
 import convtrain.data.Split;
+import convtrain.report.Provenance;
 import convtrain.train.Trainer;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -90,8 +92,26 @@ final class TrainContext implements AutoCloseable {
     return new Trainer.Data(split.train(), split.validation(), test);
   }
 
+  /**
+   * What a run, or what was measured of it, was made with.
+   *
+   * @param started when the command began
+   * @param files that it read
+   */
+  Provenance provenance(RunConfig run, Instant started, List<Path> files) throws IOException {
+    return Provenance.of(
+        new Provenance.Run(
+            run.seed(),
+            started,
+            command(spec),
+            backend(run).description(),
+            threads(),
+            Libraries.versions(System.getProperty("java.class.path")),
+            files));
+  }
+
   /** The command line's words. */
-  List<String> command() {
+  static List<String> command(CommandSpec spec) {
     List<String> command = new ArrayList<>(List.of("convtrain"));
     command.addAll(spec.root().commandLine().getParseResult().originalArgs());
     return command;

@@ -258,15 +258,7 @@ final class TrainingRun {
     if (init != null) {
       files.add(init);
     }
-    return Provenance.of(
-        new Provenance.Run(
-            run.seed(),
-            started,
-            context.command(),
-            context.backend(run).description(),
-            context.threads(),
-            Libraries.versions(System.getProperty("java.class.path")),
-            files));
+    return context.provenance(run, started, files);
   }
 
   private void printHeader(DataFolder source) throws IOException {

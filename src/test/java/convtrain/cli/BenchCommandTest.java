@@ -112,7 +112,13 @@ class BenchCommandTest {
     double macs = first + 4 * 4 * 4 * 4 * 9 + 64 * 10;
     assertThat(result.get("rates").get("flops_per_epoch").asDouble())
         .isEqualTo((6 * macs - 2 * first) * TRAIN);
-    assertThat(result.get("rates").get("bytes_per_epoch").asDouble()).isPositive();
+    // Each image: the values that TinyRun's layers read and write, forward and backward, then the
+    // byte image and labels of staging and loss. Each step: the parameters, as OpCosts has them.
+    int values = 4042 + 4926;
+    int image = 4 * values + (784 + 4 + 4 * 784 + 4) + (4 * (10 + 10) + 4);
+    int step = 4 * (36 + 24 + 148 + 650 + 640 + 650 + 144 + 148 + 12 + 36 + 3 * 842);
+    assertThat(result.get("rates").get("bytes_per_epoch").asDouble())
+        .isEqualTo(image * TRAIN + step * TRAIN / result.get("batch_size").asDouble());
   }
 
   @Test

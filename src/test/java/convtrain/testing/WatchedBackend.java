@@ -3,23 +3,18 @@ package convtrain.testing;
 import convtrain.backend.Backend;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.DeviceMemoryException;
-import convtrain.backend.Feed;
+import convtrain.backend.ForwardingBackend;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
-import convtrain.backend.Readback;
-import convtrain.backend.Timer;
-import convtrain.graph.DataPlacement;
 import java.lang.reflect.InvocationHandler;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.lang.reflect.Proxy;
-import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
 
 /** A backend that another one does the work of, which keeps account and fails when told to. */
-public final class WatchedBackend implements Backend {
-  private final Backend real;
+public final class WatchedBackend extends ForwardingBackend {
   private final List<DeviceBuffer> buffers = new ArrayList<>();
   private final List<String> methodCalls = new ArrayList<>();
   private long memoryBytes = Long.MAX_VALUE;
@@ -29,7 +24,7 @@ public final class WatchedBackend implements Backend {
   private int closed;
 
   public WatchedBackend(Backend real) {
-    this.real = real;
+    super(real);
   }
 
   /** Makes the call of that number, counted over making and binding ops, fail. */
@@ -77,74 +72,19 @@ public final class WatchedBackend implements Backend {
   }
 
   @Override
-  public String name() {
-    return real.name();
-  }
-
-  @Override
-  public String description() {
-    return real.description();
-  }
-
-  @Override
   public DeviceBuffer allocate(long bytes) {
     long used = openBytes();
     if (bytes > memoryBytes - used) {
       throw new DeviceMemoryException(bytes, memoryBytes - used);
     }
-    DeviceBuffer buffer = real.allocate(bytes);
+    DeviceBuffer buffer = super.allocate(bytes);
     buffers.add(buffer);
     return buffer;
   }
 
   @Override
-  public ByteBuffer hostBuffer(int bytes) {
-    return real.hostBuffer(bytes);
-  }
-
-  @Override
-  public Feed feed(int imageBytes, int batchSize, DataPlacement placement) {
-    return real.feed(imageBytes, batchSize, placement);
-  }
-
-  @Override
-  public Readback readback(DeviceBuffer buffer) {
-    return real.readback(buffer);
-  }
-
-  @Override
-  public Timer timer(int moments) {
-    return real.timer(moments);
-  }
-
-  @Override
-  public long allocatedBytes() {
-    return real.allocatedBytes();
-  }
-
-  @Override
-  public Replay capture(Runnable enqueueStep) {
-    return real.capture(enqueueStep);
-  }
-
-  @Override
-  public Yardstick product(int order) {
-    return real.product(order);
-  }
-
-  @Override
-  public Yardstick copy(long bytes) {
-    return real.copy(bytes);
-  }
-
-  @Override
-  public long peakBytes() {
-    return real.peakBytes();
-  }
-
-  @Override
   public OpFactory ops(int batchSize, boolean training) {
-    OpFactory factory = real.ops(batchSize, training);
+    OpFactory factory = super.ops(batchSize, training);
     return proxy(
         OpFactory.class,
         (self, method, arguments) -> {
@@ -195,15 +135,5 @@ public final class WatchedBackend implements Backend {
     } catch (InvocationTargetException e) {
       throw e.getCause();
     }
-  }
-
-  @Override
-  public void synchronize() {
-    real.synchronize();
-  }
-
-  @Override
-  public void close() {
-    real.close();
   }
 }

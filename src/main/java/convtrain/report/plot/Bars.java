@@ -8,11 +8,7 @@ import java.awt.RenderingHints;
 import java.awt.geom.Line2D;
 import java.awt.geom.Rectangle2D;
 import java.awt.image.BufferedImage;
-import java.io.ByteArrayOutputStream;
-import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.math.BigDecimal;
-import javax.imageio.ImageIO;
 
 /** Draws a {@link BarChart}: title, legend, rows, axis, from above. */
 final class Bars {
@@ -62,13 +58,7 @@ final class Bars {
     graphics.fillRect(0, 0, WIDTH, height);
     draw();
     graphics.dispose();
-    ByteArrayOutputStream bytes = new ByteArrayOutputStream();
-    try {
-      ImageIO.write(image, "png", bytes);
-    } catch (IOException e) {
-      throw new UncheckedIOException("writing to memory", e);
-    }
-    return bytes.toByteArray();
+    return Drawing.encode(image);
   }
 
   private void draw() {

@@ -76,6 +76,11 @@ final class Drawing {
     graphics.setRenderingHint(RenderingHints.KEY_STROKE_CONTROL, RenderingHints.VALUE_STROKE_PURE);
     chart.paint(graphics, WIDTH, HEIGHT);
     graphics.dispose();
+    return encode(image);
+  }
+
+  /** The picture as a PNG file has it. */
+  static byte[] encode(BufferedImage image) {
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();
     try {
       ImageIO.write(image, "png", bytes);
