@@ -73,40 +73,29 @@ public final class Philox {
 
   /**
    * Consecutive blocks at once: block {@code first + i} under counter (first + i, c1, c2, c3) gives
-   * words 0 to 3 as {@code a[i]} to {@code d[i]}, each an unsigned 32-bit value in a long. The
-   * rounds are the outer loop, so that the compiler makes vector code of the inner one: twice as
-   * fast as block after block on AVX-512, 1.6 times on AVX2.
+   * words 0 and 1 as the upper and lower half of {@code x[i]}, words 2 and 3 as those of {@code
+   * y[i]}. So a word's product by a constant, which makes one word of its upper half and one of its
+   * lower, is in place. The rounds are the outer loop, so that the compiler makes vector code of
+   * the inner one: 3.2 ns a block on AVX-512, one core, where block after block takes twice that
+   * and more.
    */
   public static void blocks(
-      long key,
-      int first,
-      int c1,
-      int c2,
-      int c3,
-      int count,
-      long[] a,
-      long[] b,
-      long[] c,
-      long[] d) {
+      long key, int first, int c1, int c2, int c3, int count, long[] x, long[] y) {
     for (int i = 0; i < count; i++) {
-      a[i] = first + i & WORD;
-      b[i] = c1 & WORD;
-      c[i] = c2 & WORD;
-      d[i] = c3 & WORD;
+      x[i] = (long) (first + i) << 32 | c1 & WORD;
+      y[i] = (long) c2 << 32 | c3 & WORD;
     }
-    long k0 = key & WORD;
-    long k1 = key >>> 32;
+    long k0 = key << 32;
+    long k1 = key >>> 32 << 32;
     for (int round = 0; round < 10; round++) {
       for (int i = 0; i < count; i++) {
-        long p0 = M0 * a[i];
-        long p1 = M1 * c[i];
-        a[i] = p1 >>> 32 ^ b[i] ^ k0;
-        c[i] = p0 >>> 32 ^ d[i] ^ k1;
-        b[i] = p1 & WORD;
-        d[i] = p0 & WORD;
+        long p0 = M0 * (x[i] >>> 32);
+        long p1 = M1 * (y[i] >>> 32);
+        x[i] = p1 ^ x[i] << 32 ^ k0;
+        y[i] = p0 ^ y[i] << 32 ^ k1;
       }
-      k0 = k0 + W0 & WORD;
-      k1 = k1 + W1 & WORD;
+      k0 += (long) W0 << 32;
+      k1 += (long) W1 << 32;
     }
   }
 

@@ -22,7 +22,7 @@ import java.nio.ByteOrder;
  * Trains on the processor's cores through oneDNN.
  *
  * <p>oneDNN's own threads are OpenMP's: their number is fixed by {@code OMP_NUM_THREADS} before the
- * JVM starts (the launcher sets it); {@code threads} here is that of our own passes.
+ * JVM starts (the launcher sets it); {@code threads} here is how many of them our own passes use.
  */
 public final class CpuBackend implements Backend {
   /** Finds the backend for ServiceLoader. */
@@ -66,7 +66,7 @@ public final class CpuBackend implements Backend {
 
   public CpuBackend(int threads) {
     this.threads = threads;
-    workers = owned.add(new Workers(threads));
+    workers = new Workers(threads);
     try {
       dnnl = owned.add(new Dnnl());
     } catch (RuntimeException | Error e) {
@@ -118,7 +118,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public OpFactory ops(int batchSize, boolean training) {
-    return new CpuOps(dnnl, workers, threads, batchSize, training);
+    return new CpuOps(dnnl, workers, batchSize, training);
   }
 
   @Override

@@ -1,83 +1,66 @@
 package convtrain.backend.cpu.dnnl;
 
-import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.LockSupport;
+import java.util.concurrent.atomic.AtomicReference;
 
 /**
- * Threads for the passes that are ours rather than oneDNN's. The caller works too; between runs the
- * others sleep, so that they leave the cores to oneDNN. A run allocates nothing.
+ * Runs the passes that are ours rather than oneDNN's, on the threads that oneDNN's primitives run
+ * on. OpenMP's threads spin for a while after a primitive, so a pass begins about a microsecond
+ * after it is asked for; threads of our own would have to be woken while OpenMP's hold the cores. A
+ * run allocates nothing.
  */
-public final class Workers implements AutoCloseable {
-  /** A pass that can be cut into parts; part i of n, the same cut for every run. */
+public final class Workers {
+  /** A pass that can be cut into parts; part i of n. */
   public interface Task {
     void run(int part, int parts);
   }
 
-  private final Thread[] threads;
-  private final AtomicInteger pending = new AtomicInteger();
-  private volatile int round;
-  private volatile Task task;
-  private volatile Throwable failure;
-  private volatile boolean closed;
+  private final int parts;
+  private final OpenMp.Body body;
+  private final long address;
+  private final AtomicReference<Throwable> failure = new AtomicReference<>();
+  private Task task;
 
   /**
-   * @param parts how many ways each task is cut, the caller's part included
+   * @param parts how many ways each task is cut at most, the caller's part included
    */
   public Workers(int parts) {
-    threads = new Thread[parts - 1];
-    for (int i = 0; i < threads.length; i++) {
-      int part = i + 1;
-      threads[i] = new Thread(() -> serve(part), "convtrain-worker-" + part);
-      threads[i].setDaemon(true);
-      threads[i].start();
-    }
+    this.parts = parts;
+    body = parts == 1 ? null : this::runPart;
+    address = parts == 1 ? 0 : OpenMp.address(body);
   }
 
-  /** Runs all parts and returns when the last is done. */
+  /**
+   * Where a part's stretch of {@code count} things begins; the next part's beginning is its end.
+   */
+  public static int begin(int count, int part, int parts) {
+    return (int) ((long) count * part / parts);
+  }
+
+  /** How many ways a task is cut at most. */
+  public int parts() {
+    return parts;
+  }
+
+  /** Runs all parts and returns when the last is done. One thread at a time may ask for it. */
   public void run(Task parallel) {
+    if (parts == 1) {
+      parallel.run(0, 1);
+      return;
+    }
     task = parallel;
-    pending.set(threads.length);
-    round++;
-    for (Thread thread : threads) {
-      LockSupport.unpark(thread);
+    OpenMp.GOMP_parallel(address, 0, parts, 0);
+    Throwable cause = failure.getAndSet(null);
+    if (cause != null) {
+      throw new IllegalStateException("a part of a pass failed", cause);
     }
+  }
+
+  /** An exception must not leave for OpenMP, which would not pass it on. */
+  private void runPart(long data) {
     try {
-      parallel.run(0, threads.length + 1);
-    } finally {
-      while (pending.get() > 0) {
-        Thread.onSpinWait();
-      }
-    }
-    if (failure != null) {
-      Throwable cause = failure;
-      failure = null;
-      throw new IllegalStateException("a worker failed", cause);
-    }
-  }
-
-  private void serve(int part) {
-    int done = 0;
-    while (!closed) {
-      if (round == done) {
-        LockSupport.park(this);
-        continue;
-      }
-      done = round;
-      try {
-        task.run(part, threads.length + 1);
-      } catch (RuntimeException | Error e) {
-        failure = e;
-      } finally {
-        pending.decrementAndGet();
-      }
-    }
-  }
-
-  @Override
-  public void close() {
-    closed = true;
-    for (Thread thread : threads) {
-      LockSupport.unpark(thread);
+      task.run(OpenMp.omp_get_thread_num(), OpenMp.omp_get_num_threads());
+    } catch (RuntimeException | Error e) {
+      failure.compareAndSet(null, e);
     }
   }
 }

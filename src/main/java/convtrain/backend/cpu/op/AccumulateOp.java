@@ -11,9 +11,8 @@ final class AccumulateOp extends FlatPass {
   private final ByteBuffer clock;
   private boolean first;
 
-  AccumulateOp(
-      int parts, Workers workers, DeviceBuffer gradients, DeviceBuffer sum, DeviceBuffer clock) {
-    super(parts, workers, gradients, sum);
+  AccumulateOp(Workers workers, DeviceBuffer gradients, DeviceBuffer sum, DeviceBuffer clock) {
+    super(workers, gradients, sum);
     this.clock = ((CpuBuffer) clock).asBytes();
   }
 

@@ -11,8 +11,7 @@ import java.util.Arrays;
 
 /**
  * The start of a training step on varied images: batch bytes [N, C, H, W] become normalised floats
- * [N, H, W, C], the samples dealt out to the workers; labels are copied; the step's dropout masks
- * are drawn.
+ * [N, H, W, C], the samples dealt out to the workers; labels are copied.
  */
 final class AugmentedStageOp extends ForwardOnly {
   private final Workers workers;
@@ -21,31 +20,24 @@ final class AugmentedStageOp extends ForwardOnly {
   private final ByteBuffer hostLabels;
   private final FloatBuffer x;
   private final ByteBuffer labels;
-  private final DropoutMasks masks;
   private final Augmenter[] augmenters;
   private final Workers.Task augmentAll = this::augmentPart;
 
-  /**
-   * @param parts how many ways {@code workers} cuts a task
-   */
   AugmentedStageOp(
       Workers workers,
-      int parts,
       int batch,
       CpuFeed feed,
       Normalization normalization,
       Augmentation augmentation,
       DeviceBuffer x,
-      DeviceBuffer labels,
-      DropoutMasks masks) {
+      DeviceBuffer labels) {
     this.workers = workers;
     this.batch = batch;
     this.feed = feed;
     this.hostLabels = feed.labels().duplicate().limit(batch * Integer.BYTES);
     this.x = ((CpuBuffer) x).asFloats();
     this.labels = ((CpuBuffer) labels).asBytes();
-    this.masks = masks;
-    augmenters = new Augmenter[parts];
+    augmenters = new Augmenter[workers.parts()];
     Arrays.setAll(augmenters, part -> new Augmenter(normalization, augmentation));
   }
 
@@ -53,12 +45,12 @@ final class AugmentedStageOp extends ForwardOnly {
   public void forward() {
     workers.run(augmentAll);
     labels.put(0, hostLabels, 0, hostLabels.limit());
-    masks.draw();
   }
 
   private void augmentPart(int part, int parts) {
-    for (int n = part * Augmenter.IMAGES; n < batch; n += parts * Augmenter.IMAGES) {
-      augmenters[part].augment(feed, n, Math.min(Augmenter.IMAGES, batch - n), x);
+    int end = Workers.begin(batch, part + 1, parts);
+    for (int n = Workers.begin(batch, part, parts); n < end; n += Augmenter.IMAGES) {
+      augmenters[part].augment(feed, n, Math.min(Augmenter.IMAGES, end - n), x);
     }
   }
 }

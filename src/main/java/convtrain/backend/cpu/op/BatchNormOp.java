@@ -265,8 +265,8 @@ final class BatchNormOp implements Op {
       updateRunning();
     }
     if (mask != null) {
-      backwardDrops = reluBits != null && reluBits.clear(mask.kept());
-      mask.zero(y);
+      backwardDrops = reluBits != null && reluBits.agree();
+      mask.drop(y, backwardDrops ? reluBits : null);
     }
   }
 

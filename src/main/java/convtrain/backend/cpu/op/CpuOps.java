@@ -28,18 +28,16 @@ import java.util.Map;
 public final class CpuOps implements OpFactory {
   private final Dnnl dnnl;
   private final Workers workers;
-  private final int threads;
   private final int batch;
   private final boolean training;
   private final DropoutMasks masks;
 
-  public CpuOps(Dnnl dnnl, Workers workers, int threads, int batch, boolean training) {
+  public CpuOps(Dnnl dnnl, Workers workers, int batch, boolean training) {
     this.dnnl = dnnl;
     this.workers = workers;
-    this.threads = threads;
     this.batch = batch;
     this.training = training;
-    this.masks = new DropoutMasks(workers, threads);
+    this.masks = new DropoutMasks(workers);
   }
 
   @Override
@@ -49,7 +47,7 @@ public final class CpuOps implements OpFactory {
 
   @Override
   public boolean sharesMemoryBySize() {
-    return threads > 1;
+    return workers.parts() > 1;
   }
 
   @Override
@@ -150,10 +148,9 @@ public final class CpuOps implements OpFactory {
       DeviceBuffer labels) {
     CpuFeed source = (CpuFeed) feed;
     if (augmentation == null) {
-      return new StageOp(batch, source, normalization, x, labels, masks);
+      return new StageOp(workers, batch, source, normalization, x, labels);
     }
-    return new AugmentedStageOp(
-        workers, threads, batch, source, normalization, augmentation, x, labels, masks);
+    return new AugmentedStageOp(workers, batch, source, normalization, augmentation, x, labels);
   }
 
   @Override
@@ -166,8 +163,7 @@ public final class CpuOps implements OpFactory {
       DeviceBuffer labels,
       DeviceBuffer x,
       DeviceBuffer targets) {
-    return new MixOp(
-        workers, threads, batch, mix, image, classes, random, staged, labels, x, targets);
+    return new MixOp(workers, batch, mix, image, classes, random, staged, labels, x, targets);
   }
 
   @Override
@@ -194,7 +190,7 @@ public final class CpuOps implements OpFactory {
 
   @Override
   public Op accumulate(DeviceBuffer gradients, DeviceBuffer sum, DeviceBuffer clock) {
-    return new AccumulateOp(threads, workers, gradients, sum, clock);
+    return new AccumulateOp(workers, gradients, sum, clock);
   }
 
   @Override
@@ -205,11 +201,11 @@ public final class CpuOps implements OpFactory {
       DeviceBuffer state,
       DeviceBuffer schedule,
       DeviceBuffer clock) {
-    return new UpdateOp(rule, threads, workers, parameters, gradients, state, schedule, clock);
+    return new UpdateOp(rule, workers, parameters, gradients, state, schedule, clock);
   }
 
   @Override
   public Op average(EmaSpec ema, DeviceBuffer values, DeviceBuffer averages, DeviceBuffer clock) {
-    return new EmaOp(threads, workers, ema, values, averages, clock);
+    return new EmaOp(workers, ema, values, averages, clock);
   }
 }

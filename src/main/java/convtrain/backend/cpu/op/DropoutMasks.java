@@ -1,22 +1,19 @@
 package convtrain.backend.cpu.op;
 
 import convtrain.backend.OpFactory.RandomState;
+import convtrain.backend.StepClock;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Workers;
 import convtrain.graph.Binomial;
 import convtrain.graph.Philox;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
-import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.List;
 
 /**
- * The dropout masks of one plan, drawn for all layers in one parallel pass at the start of a step:
- * masks depend on no data, so one wake-up of the workers serves the whole step.
- *
- * <p>A mask is kept as the list of dropped elements, 2 bytes each: with p = 0.04 that is 0.08 bytes
- * per element where a mask of floats would cost 4, and applying it touches only what falls.
+ * The dropout masks of one plan. Each core draws what falls of its own samples and zeroes it, some
+ * thousand elements at a time, in one pass: neither a mask nor its list of elements goes through
+ * memory, and a core touches the memory that it wrote last.
  *
  * <p>Contract, equal on every backend: elements are counted in [N, H, W, C] order and decided in
  * groups of 32. Let q = min(p, 1 - p), and r the Philox block (g, step, layer, DROPOUT) of group g
@@ -49,23 +46,17 @@ public final class DropoutMasks {
   private static final int AT_ONCE = 3;
 
   private final Workers workers;
-  private final Words[] scratch;
-  private final List<Mask> masks = new ArrayList<>();
+  private final Lane[] lanes;
   private ByteBuffer clock;
-  private long step;
-  private final Workers.Task drawAll = this::drawPart;
 
-  /**
-   * @param parts how many ways {@code workers} cuts a task
-   */
-  public DropoutMasks(Workers workers, int parts) {
+  public DropoutMasks(Workers workers) {
     this.workers = workers;
-    scratch = new Words[parts];
-    Arrays.setAll(scratch, part -> new Words());
+    lanes = new Lane[workers.parts()];
+    Arrays.setAll(lanes, part -> new Lane());
   }
 
   /**
-   * A mask that each {@link #draw} renews.
+   * The mask of one layer, another one in each step.
    *
    * @param layer the dropout layer's index in the graph
    * @param p probability of dropping
@@ -73,122 +64,110 @@ public final class DropoutMasks {
    */
   Mask add(RandomState random, int layer, double p, int elements) {
     clock = ((CpuBuffer) random.clock()).asBytes();
-    Mask mask = new Mask(random.seed(), layer, p, elements);
-    masks.add(mask);
-    return mask;
+    return new Mask(random.seed(), layer, p, elements);
   }
 
-  /** Draws every mask for the step that the run's clock shows. */
-  void draw() {
-    if (!masks.isEmpty()) {
-      step = clock.getLong(0);
-      workers.run(drawAll);
-    }
-  }
-
-  /**
-   * Each part draws one stretch of each layer's chunks: dealt out in turn, cores without a common
-   * cache would pass the lines between two chunks to and fro, half as long again
-   * (benchmarks/cpu.md).
-   */
-  private void drawPart(int part, int parts) {
-    Words words = scratch[part];
-    for (int m = 0; m < masks.size(); m++) {
-      Mask mask = masks.get(m);
-      int end = share(mask.chunks, part + 1, parts);
-      for (int chunk = share(mask.chunks, part, parts); chunk < end; chunk++) {
-        mask.drawChunk(chunk, (int) step, words);
-      }
-    }
-  }
-
-  /** Where a part's stretch begins. */
-  private static int share(int count, int part, int parts) {
-    return (int) ((long) count * part / parts);
-  }
-
-  /** One thread's random words: those of a chunk's groups. */
-  private static final class Words {
-    private final long[] r0 = new long[GROUPS];
-    private final long[] r1 = new long[GROUPS];
-    private final long[] r2 = new long[GROUPS];
-    private final long[] r3 = new long[GROUPS];
+  /** One thread's arrays: random words of a chunk's groups, and the chunk's dropped elements. */
+  private static final class Lane {
+    private final long[] r01 = new long[GROUPS];
+    private final long[] r23 = new long[GROUPS];
     private final long[] sizes = new long[GROUPS];
     private final int[] more = new int[4];
+    private final short[] dropped = new short[CHUNK + AT_ONCE];
   }
 
-  /** The dropped elements of one tensor. */
-  static final class Mask {
+  /** Which elements of one tensor fall. */
+  final class Mask {
     private final long seed;
     private final int layer;
     private final boolean chosenStay;
     private final long[] thresholds;
     private final int elements;
     private final int chunks;
-    private final int capacity;
-    private final short[] dropped;
-    private final int[] counts;
     private final int[] kept;
+    private final Workers.Task dropPart = this::dropPart;
+    private final Workers.Task zeroPart = this::zeroPart;
+    private int step;
+    private FloatBuffer tensor;
+    private ReluBits bits;
 
-    Mask(long seed, int layer, double p, int elements) {
+    private Mask(long seed, int layer, double p, int elements) {
       this.seed = seed;
       this.layer = layer;
       this.chosenStay = p > 0.5;
       this.thresholds = Binomial.thresholds(PER_GROUP, Math.min(p, 1 - p));
       this.elements = elements;
       this.chunks = (elements + CHUNK - 1) / CHUNK;
-      // Twelve standard deviations above the mean: exceeded with probability below 1e-30.
-      double room = CHUNK * p + 12 * Math.sqrt(CHUNK * p * (1 - p)) + 16;
-      this.capacity = (int) Math.min(CHUNK, room) + AT_ONCE;
-      this.dropped = new short[Math.multiplyExact(chunks, capacity)];
-      this.counts = new int[chunks];
-      this.kept = new int[chunks * GROUPS];
+      this.kept = new int[Math.multiplyExact(chunks, GROUPS)];
     }
 
-    /** Bit e % 32 of word e / 32 is set if element e stays. */
-    int[] kept() {
-      return kept;
+    /**
+     * Draws the mask of the step that the run's clock shows and sets to zero what falls.
+     *
+     * @param y of as many elements as the mask, in [N, H, W, C] order
+     * @param passed y's bits, of which those of dropped elements are cleared too, or null
+     */
+    void drop(FloatBuffer y, ReluBits passed) {
+      step = (int) clock.getLong(StepClock.BATCHES);
+      tensor = y;
+      bits = passed;
+      workers.run(dropPart);
     }
 
-    /** Sets the dropped elements of a tensor to zero. */
-    void zero(FloatBuffer tensor) {
-      for (int chunk = 0; chunk < chunks; chunk++) {
+    /** Sets to zero what fell in {@link #drop}. */
+    void zero(FloatBuffer dy) {
+      tensor = dy;
+      workers.run(zeroPart);
+    }
+
+    /** Each part takes one stretch of the chunks, as oneDNN's threads take the samples. */
+    private void dropPart(int part, int parts) {
+      Lane lane = lanes[part];
+      int end = Workers.begin(chunks, part + 1, parts);
+      for (int chunk = Workers.begin(chunks, part, parts); chunk < end; chunk++) {
+        int count = drawChunk(chunk, lane);
         int start = chunk * CHUNK;
-        int first = chunk * capacity;
-        int end = first + counts[chunk];
-        for (int i = first; i < end; i++) {
-          tensor.put(start + dropped[i], 0f);
+        for (int i = 0; i < count; i++) {
+          tensor.put(start + lane.dropped[i], 0f);
+        }
+        if (bits != null) {
+          bits.keep(kept, chunk * GROUPS, (chunk + 1) * GROUPS);
         }
       }
     }
 
-    private void drawChunk(int chunk, int step, Words words) {
+    private void zeroPart(int part, int parts) {
+      int words = (elements + PER_GROUP - 1) / PER_GROUP;
+      int end = Workers.begin(words, part + 1, parts);
+      for (int word = Workers.begin(words, part, parts); word < end; word++) {
+        for (int rest = ~kept[word]; rest != 0; rest &= rest - 1) {
+          int element = word * PER_GROUP + Integer.numberOfTrailingZeros(rest);
+          if (element < elements) {
+            tensor.put(element, 0f);
+          }
+        }
+      }
+    }
+
+    /** Puts a chunk's dropped elements, counted from its first, into the lane; returns how many. */
+    private int drawChunk(int chunk, Lane lane) {
+      short[] dropped = lane.dropped;
       int group = chunk * GROUPS;
-      int begin = chunk * capacity;
       Philox.blocks(
-          seed,
-          group,
-          step,
-          layer,
-          Philox.Purpose.DROPOUT.ordinal(),
-          GROUPS,
-          words.r0,
-          words.r1,
-          words.r2,
-          words.r3);
-      sizes(words.r0, words.r1, words.sizes);
-      int end = begin;
+          seed, group, step, layer, Philox.Purpose.DROPOUT.ordinal(), GROUPS, lane.r01, lane.r23);
+      sizes(lane.r01, lane.sizes);
+      int end = 0;
       for (int i = 0; i < GROUPS; i++) {
-        int size = (int) words.sizes[i];
+        int size = (int) lane.sizes[i];
         if (size > AT_ONCE || chosenStay) {
-          int fallen = fallen(group + i, i, step, words);
+          int fallen = fallen(group + i, i, lane);
           kept[group + i] = ~fallen;
-          end = append(fallen, i * PER_GROUP, end);
+          end = append(fallen, i * PER_GROUP, dropped, end);
         } else {
           // Three stores and no branch on the size; the next group's overwrite those too many.
-          int first = (int) words.r1[i] & 31;
-          int second = (int) words.r1[i] >>> 5 & 31;
-          int third = (int) words.r1[i] >>> 10 & 31;
+          int first = (int) lane.r01[i] & 31;
+          int second = (int) lane.r01[i] >>> 5 & 31;
+          int third = (int) lane.r01[i] >>> 10 & 31;
           kept[group + i] =
               ~(-size >>> 31 << first | 1 - size >>> 31 << second | 2 - size >>> 31 << third);
           dropped[end] = (short) (i * PER_GROUP + first);
@@ -198,7 +177,7 @@ public final class DropoutMasks {
         }
       }
       int limit = elements - chunk * CHUNK;
-      counts[chunk] = (limit < CHUNK ? within(limit, begin, end) : end) - begin;
+      return limit < CHUNK ? within(limit, dropped, end) : end;
     }
 
     /**
@@ -206,18 +185,18 @@ public final class DropoutMasks {
      * something above it where a loop must decide. All in longs and without branches, so that the
      * compiler makes vector code of it: a difference's top bit is the answer of a comparison.
      */
-    private void sizes(long[] r0, long[] r1, long[] sizes) {
+    private void sizes(long[] r01, long[] sizes) {
       long t0 = thresholds[0];
       long t1 = thresholds[1];
       long t2 = thresholds[2];
       long t3 = thresholds[3];
       for (int i = 0; i < GROUPS; i++) {
-        long u = r0[i];
+        long w = r01[i];
+        long u = w >>> 32;
         long some = u - t0 >>> 63;
         long two = u - t1 >>> 63;
         long three = u - t2 >>> 63;
         long four = u - t3 >>> 63;
-        long w = r1[i];
         long same01 = ((w ^ w >>> 5) & 31) - 1 >>> 63;
         long same12 = ((w >>> 5 ^ w >>> 10) & 31) - 1 >>> 63;
         long same02 = ((w ^ w >>> 10) & 31) - 1 >>> 63;
@@ -226,19 +205,19 @@ public final class DropoutMasks {
       }
     }
 
-    /** Which of a group fall, as bits; i is the group's place among the chunk's words. */
-    private int fallen(int group, int i, int step, Words words) {
+    /** Which of a group fall, as bits; i is the group's place among the chunk's. */
+    private int fallen(int group, int i, Lane lane) {
       int k = 0;
-      while (k < PER_GROUP && words.r0[i] < thresholds[k]) {
+      while (k < PER_GROUP && lane.r01[i] >>> 32 < thresholds[k]) {
         k++;
       }
-      int set = k > FEW ? (int) words.r3[i] : 0;
-      int positions = (int) words.r1[i];
+      int set = k > FEW ? (int) lane.r23[i] : 0;
+      int positions = (int) lane.r01[i];
       int left = PER_WORD;
       int extra = -1;
       for (int size = Integer.bitCount(set); size != k; size = Integer.bitCount(set)) {
         if (left-- == 0) {
-          positions = extra < 0 ? (int) words.r2[i] : extraWord(group, extra, step, words.more);
+          positions = extra < 0 ? (int) (lane.r23[i] >>> 32) : extraWord(group, extra, lane.more);
           left = PER_WORD - 1;
           extra++;
         }
@@ -250,7 +229,7 @@ public final class DropoutMasks {
     }
 
     /** Words of positions beyond the group's own block, four to a block. */
-    private int extraWord(int group, int index, int step, int[] block) {
+    private int extraWord(int group, int index, int[] block) {
       if (index % 4 == 0) {
         int counter = Philox.Purpose.DROPOUT.ordinal() + 256 * (index / 4 + 1);
         Philox.block(seed, group, step, layer, counter, block);
@@ -258,7 +237,7 @@ public final class DropoutMasks {
       return block[index % 4];
     }
 
-    private int append(int set, int start, int end) {
+    private static int append(int set, int start, short[] dropped, int end) {
       for (int rest = set; rest != 0; rest &= rest - 1) {
         dropped[end++] = (short) (start + Integer.numberOfTrailingZeros(rest));
       }
@@ -266,14 +245,14 @@ public final class DropoutMasks {
     }
 
     /** Keeps those entries that lie inside the tensor; returns the new end. */
-    private int within(int limit, int first, int end) {
-      int kept = first;
-      for (int i = first; i < end; i++) {
+    private static int within(int limit, short[] dropped, int end) {
+      int inside = 0;
+      for (int i = 0; i < end; i++) {
         if (dropped[i] < limit) {
-          dropped[kept++] = dropped[i];
+          dropped[inside++] = dropped[i];
         }
       }
-      return kept;
+      return inside;
     }
   }
 

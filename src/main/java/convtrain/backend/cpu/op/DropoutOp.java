@@ -103,7 +103,7 @@ final class DropoutOp implements Op {
   public void forward() {
     forward.execute();
     if (training) {
-      mask.zero(y);
+      mask.drop(y, null);
     }
   }
 

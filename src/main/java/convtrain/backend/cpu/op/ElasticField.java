@@ -24,10 +24,8 @@ final class ElasticField {
   private final float[] weights;
   private final float step;
   private final int blocks;
-  private final long[] a;
-  private final long[] b;
-  private final long[] c;
-  private final long[] d;
+  private final long[] first;
+  private final long[] second;
 
   /** One image's noise [W, 2, H]; the last block's values may reach beyond it. */
   private final float[] noise;
@@ -49,10 +47,8 @@ final class ElasticField {
     weights = spec.weights();
     step = AugmentDraw.noiseStep(spec);
     blocks = (2 * height * width + 7) / 8;
-    a = new long[blocks];
-    b = new long[blocks];
-    c = new long[blocks];
-    d = new long[blocks];
+    first = new long[blocks];
+    second = new long[blocks];
     noise = new float[8 * blocks];
     columns = new float[width][IMAGES * 2 * height];
     smoothColumns = new float[width][IMAGES * 2 * height];
@@ -73,15 +69,13 @@ final class ElasticField {
         epoch,
         Philox.Purpose.AUGMENT.ordinal(),
         blocks,
-        a,
-        b,
-        c,
-        d);
+        first,
+        second);
     for (int i = 0; i < blocks; i++) {
-      put(8 * i, a[i]);
-      put(8 * i + 2, b[i]);
-      put(8 * i + 4, c[i]);
-      put(8 * i + 6, d[i]);
+      put(8 * i, first[i] >>> 32);
+      put(8 * i + 2, first[i]);
+      put(8 * i + 4, second[i] >>> 32);
+      put(8 * i + 6, second[i]);
     }
     int length = 2 * height;
     for (int x = 0; x < width; x++) {
@@ -91,7 +85,7 @@ final class ElasticField {
 
   private void put(int at, long word) {
     noise[at] = step * (2 * (int) (word & 0xFFFF) - 0xFFFF);
-    noise[at + 1] = step * (2 * (int) (word >>> 16) - 0xFFFF);
+    noise[at + 1] = step * (2 * (int) (word >>> 16 & 0xFFFF) - 0xFFFF);
   }
 
   /** Makes the displacements of all images whose noise was drawn. */

@@ -14,13 +14,12 @@ final class EmaOp extends FlatPass {
   private float take;
 
   EmaOp(
-      int parts,
       Workers workers,
       EmaSpec ema,
       DeviceBuffer values,
       DeviceBuffer averages,
       DeviceBuffer clock) {
-    super(parts, workers, values, averages);
+    super(workers, values, averages);
     this.ema = ema;
     this.clock = ((CpuBuffer) clock).asBytes();
   }

@@ -9,9 +9,6 @@ import java.nio.FloatBuffer;
 abstract class FlatPass extends ForwardOnly {
   private static final int CHUNK = 2048;
 
-  /** Below this, waking a worker costs more than the pass. */
-  private static final int FEW_CHUNKS = 32;
-
   private final Workers workers;
   private final int elements;
   private final int chunks;
@@ -21,28 +18,21 @@ abstract class FlatPass extends ForwardOnly {
   private final float[][] intoLanes;
   private final Workers.Task passPart = this::passPart;
 
-  /**
-   * @param parts how many ways {@code workers} cuts a task
-   */
-  FlatPass(int parts, Workers workers, DeviceBuffer from, DeviceBuffer into) {
+  FlatPass(Workers workers, DeviceBuffer from, DeviceBuffer into) {
     this.workers = workers;
     elements = Math.toIntExact(into.bytes() / Float.BYTES);
     chunks = (elements + CHUNK - 1) / CHUNK;
     this.from = CpuBuffer.floats(from);
     this.into = CpuBuffer.floats(into);
-    fromLanes = new float[parts][CHUNK];
-    intoLanes = new float[parts][CHUNK];
+    fromLanes = new float[workers.parts()][CHUNK];
+    intoLanes = new float[workers.parts()][CHUNK];
   }
 
   /** The new values of {@code intoValues}. */
   abstract void combine(float[] fromValues, float[] intoValues, int count);
 
   final void pass() {
-    if (chunks < FEW_CHUNKS) {
-      passPart(0, 1);
-    } else {
-      workers.run(passPart);
-    }
+    workers.run(passPart);
   }
 
   private void passPart(int part, int parts) {

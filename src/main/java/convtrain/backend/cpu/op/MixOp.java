@@ -29,12 +29,8 @@ final class MixOp extends ForwardOnly {
   private final float[] row;
   private final Workers.Task mixAll = this::mixPart;
 
-  /**
-   * @param parts how many ways {@code workers} cuts a task
-   */
   MixOp(
       Workers workers,
-      int parts,
       int batch,
       MixSpec spec,
       Shape image,
@@ -55,8 +51,8 @@ final class MixOp extends ForwardOnly {
     this.labels = ((CpuBuffer) labels).asBytes();
     this.x = CpuBuffer.floats(x);
     this.targets = CpuBuffer.floats(targets);
-    own = new float[parts][image.elements()];
-    other = new float[parts][image.elements()];
+    own = new float[workers.parts()][image.elements()];
+    other = new float[workers.parts()][image.elements()];
     row = new float[classes];
   }
 
@@ -76,7 +72,8 @@ final class MixOp extends ForwardOnly {
   private void mixPart(int part, int parts) {
     float[] a = own[part];
     float[] b = other[part];
-    for (int n = part; n < batch; n += parts) {
+    int end = Workers.begin(batch, part + 1, parts);
+    for (int n = Workers.begin(batch, part, parts); n < end; n++) {
       staged.get(n * a.length, a);
       staged.get(before(n) * a.length, b);
       if (cuts) {

@@ -31,21 +31,29 @@ final class ReluBits {
   }
 
   /**
-   * Clears those that {@code kept} has not set; false if they cannot be relied on. To be called
-   * between the forward pass and any change to y.
+   * Whether the bits can be relied on. To be asked between the forward pass and any change to y.
    */
-  boolean clear(int[] kept) {
-    if (!agreed && !agree()) {
-      return false;
+  boolean agree() {
+    if (!agreed) {
+      agreed = compare();
     }
-    for (int i = 0; i < bits.capacity(); i++) {
+    return agreed;
+  }
+
+  /**
+   * Clears those that {@code kept} has not set.
+   *
+   * @param first the first word of 32 bits
+   * @param end the word after the last; what lies beyond the tensor is left out
+   */
+  void keep(int[] kept, int first, int end) {
+    for (int i = first; i < Math.min(end, bits.capacity()); i++) {
       bits.put(i, bits.get(i) & kept[i]);
     }
-    return true;
   }
 
   /** Whether bit by bit y is positive; only a y of both kinds can tell. */
-  private boolean agree() {
+  private boolean compare() {
     int positive = 0;
     for (int e = 0; e < y.capacity(); e++) {
       boolean passed = (bits.get(e / Integer.SIZE) >>> e % Integer.SIZE & 1) == 1;
@@ -54,7 +62,6 @@ final class ReluBits {
       }
       positive += passed ? 1 : 0;
     }
-    agreed = positive > 0 && positive < y.capacity();
-    return agreed;
+    return positive > 0 && positive < y.capacity();
   }
 }

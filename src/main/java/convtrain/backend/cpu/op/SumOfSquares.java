@@ -19,24 +19,16 @@ final class SumOfSquares {
   private final float[][] lanes;
   private final Workers.Task sumPart = this::sumPart;
 
-  /**
-   * @param parts how many ways {@code workers} cuts a task
-   */
-  SumOfSquares(int parts, Workers workers, DeviceBuffer values) {
+  SumOfSquares(Workers workers, DeviceBuffer values) {
     this.workers = workers;
     elements = Math.toIntExact(values.bytes() / Float.BYTES);
     this.values = CpuBuffer.floats(values);
     sums = new double[(elements + CHUNK - 1) / CHUNK];
-    lanes = new float[parts][CHUNK];
+    lanes = new float[workers.parts()][CHUNK];
   }
 
   double get() {
-    // Below this, waking a worker costs more than the sum.
-    if (sums.length < 32) {
-      sumPart(0, 1);
-    } else {
-      workers.run(sumPart);
-    }
+    workers.run(sumPart);
     double total = 0;
     for (double sum : sums) {
       total += sum;

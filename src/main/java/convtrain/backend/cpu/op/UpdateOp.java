@@ -42,7 +42,6 @@ final class UpdateOp extends ForwardOnly {
 
   UpdateOp(
       UpdateRule rule,
-      int parts,
       Workers workers,
       DeviceBuffer parameters,
       DeviceBuffer gradients,
@@ -52,7 +51,7 @@ final class UpdateOp extends ForwardOnly {
     optimizer = rule.optimizer();
     boolean clips = rule.clipGradNorm() != null;
     clipGradNorm = clips ? rule.clipGradNorm() : 0;
-    squares = clips ? new SumOfSquares(parts, workers, gradients) : null;
+    squares = clips ? new SumOfSquares(workers, gradients) : null;
     decayed = rule.decayed();
     this.workers = workers;
     this.elements = Math.toIntExact(parameters.bytes() / Float.BYTES);
@@ -62,8 +61,8 @@ final class UpdateOp extends ForwardOnly {
     this.state = state == null ? null : ((CpuBuffer) state).asFloats();
     this.schedule = ((CpuBuffer) schedule).asFloats();
     this.clock = ((CpuBuffer) clock).asBytes();
-    this.lanes = new Lane[parts];
-    for (int i = 0; i < parts; i++) {
+    this.lanes = new Lane[workers.parts()];
+    for (int i = 0; i < workers.parts(); i++) {
       lanes[i] = new Lane();
     }
   }
@@ -75,12 +74,7 @@ final class UpdateOp extends ForwardOnly {
     factor = factor(Math.max(1, pending));
     lr = schedule.get((int) (2 * step));
     momentum = schedule.get((int) (2 * step) + 1);
-    // Below this, waking a worker costs more than the update.
-    if (chunks < 32) {
-      updatePart(0, 1);
-    } else {
-      workers.run(updatePart);
-    }
+    workers.run(updatePart);
     clock.putLong(StepClock.UPDATES, step + 1);
     if (pending == 0) {
       clock.putLong(StepClock.BATCHES, clock.getLong(StepClock.BATCHES) + 1);
