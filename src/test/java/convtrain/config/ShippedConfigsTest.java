@@ -52,7 +52,7 @@ class ShippedConfigsTest {
     "fashion-mnist.json, 19192",
     "lenet5.json, 61706",
     "mlp.json, 235146",
-    "mnist-8k.json, 7650",
+    "mnist-8k.json, 7576",
     "mnist-max.json, 288170",
     "mnist-speed-99.json, 8962",
     "mnist-speed-994.json, 29434",
