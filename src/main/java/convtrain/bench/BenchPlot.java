@@ -5,12 +5,17 @@ import convtrain.report.plot.LineChart;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.DoubleSummaryStatistics;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 
-/** Median epoch time against what was varied, both logarithmic. */
+/**
+ * Median epoch time against what was varied, by doublings; time logarithmic where it grows tenfold,
+ * from zero where it does not.
+ */
 public final class BenchPlot {
   private BenchPlot() {}
 
@@ -57,9 +62,17 @@ public final class BenchPlot {
                     points.stream().mapToDouble(point -> point[1]).toArray())));
     return new LineChart(
         network + ": one epoch",
-        LineChart.Axis.logarithmic(over.kind().label()),
-        LineChart.Axis.logarithmic("median time (s)"),
+        new LineChart.Axis(over.kind().label(), LineChart.Scale.DOUBLINGS),
+        new LineChart.Axis("median time (s)", time(series)),
         series);
+  }
+
+  private static LineChart.Scale time(List<LineChart.Series> series) {
+    DoubleSummaryStatistics all =
+        series.stream().flatMapToDouble(one -> Arrays.stream(one.y())).summaryStatistics();
+    return all.getMax() >= 10 * all.getMin()
+        ? LineChart.Scale.LOGARITHMIC
+        : LineChart.Scale.FROM_ZERO;
   }
 
   private static String name(Map<String, String> values) {

@@ -170,14 +170,27 @@ class BenchReportTest {
                 BenchReport.Epochs.of(values("1", "128"), result(128, 2)),
                 BenchReport.Epochs.failed(values("2", "64"), "gone"),
                 BenchReport.Epochs.of(values("2", "128"), result(128, 1))));
-    assertThat(chart.x().log()).isTrue();
-    assertThat(chart.y().log()).isTrue();
+    assertThat(chart.x().scale()).isEqualTo(LineChart.Scale.DOUBLINGS);
+    assertThat(chart.y().scale()).isEqualTo(LineChart.Scale.FROM_ZERO);
     assertThat(chart.series())
         .extracting(LineChart.Series::name)
         .containsExactly("threads 1", "threads 2");
     assertThat(chart.series().get(0).x()).containsExactly(64, 128);
     assertThat(chart.series().get(0).y()).containsExactly(3, 2);
     assertThat(chart.series().get(1).x()).containsExactly(128);
+  }
+
+  @Test
+  void timesThatDifferTenfoldAreDrawnAsRatios() {
+    Axis over = new Axis(Kind.BATCH_SIZE, List.of("64", "128"));
+    LineChart chart =
+        BenchPlot.chart(
+            "net",
+            over,
+            List.of(
+                BenchReport.Epochs.of(values("1", "64"), result(64, 30)),
+                BenchReport.Epochs.of(values("1", "128"), result(128, 3))));
+    assertThat(chart.y().scale()).isEqualTo(LineChart.Scale.LOGARITHMIC);
   }
 
   @Test

@@ -17,6 +17,7 @@ import java.util.Arrays;
 import java.util.DoubleSummaryStatistics;
 import java.util.List;
 import java.util.Locale;
+import java.util.function.Function;
 import javax.imageio.ImageIO;
 import org.knowm.xchart.ChartEncoder;
 import org.knowm.xchart.XYChart;
@@ -135,8 +136,11 @@ final class Drawing {
       axes(chart.getStyler(), wanted, series);
     }
     for (int i = 0; i < series.size(); i++) {
-      XYSeries line = chart.addSeries(series.get(i).name(), series.get(i).x(), series.get(i).y());
-      line.setMarker(SeriesMarkers.NONE);
+      double[] x = places(wanted, series.get(i).x());
+      XYSeries line = chart.addSeries(series.get(i).name(), x, series.get(i).y());
+      boolean fewValues = wanted.x().scale() == LineChart.Scale.DOUBLINGS;
+      line.setMarker(fewValues ? SeriesMarkers.CIRCLE : SeriesMarkers.NONE);
+      line.setMarkerColor(COLORS[i % COLORS.length]);
       line.setLineColor(COLORS[i % COLORS.length]);
       line.setLineStyle(PATTERNS[i / COLORS.length % PATTERNS.length]);
       line.setLineWidth(2);
@@ -144,21 +148,55 @@ final class Drawing {
     return chart;
   }
 
-  private static void axes(XYStyler style, LineChart wanted, List<LineChart.Series> series) {
-    style.setXAxisLogarithmic(wanted.x().log());
-    style.setYAxisLogarithmic(wanted.y().log());
-    if (wanted.x().log()) {
-      style.setXAxisTickLabelsFormattingFunction(Drawing::power);
-    } else {
-      // Between equally spaced values alone XChart steps by any number, such as 3: a hair of
-      // space at both ends makes it step by 1, 2 or 5.
-      DoubleSummaryStatistics x =
-          series.stream().flatMapToDouble(s -> Arrays.stream(s.x())).summaryStatistics();
-      double hair = Math.max(1e-3 * (x.getMax() - x.getMin()), 2e-4);
-      style.setXAxisMin(x.getMin() - hair);
-      style.setXAxisMax(x.getMax() + hair);
+  /** Where the axis has values: on one of doublings, how many doublings from the least. */
+  private static double[] places(LineChart wanted, double[] x) {
+    if (wanted.x().scale() != LineChart.Scale.DOUBLINGS) {
+      return x;
     }
-    if (wanted.y().log()) {
+    double least = statistics(wanted.visible()).getMin();
+    return Arrays.stream(x).map(value -> Math.log(value / least) / Math.log(2)).toArray();
+  }
+
+  /** The value at a place of an axis of doublings. */
+  static Function<Double, String> doublings(double least) {
+    return place -> power(least * Math.pow(2, place));
+  }
+
+  private static DoubleSummaryStatistics statistics(List<LineChart.Series> series) {
+    return series.stream().flatMapToDouble(s -> Arrays.stream(s.x())).summaryStatistics();
+  }
+
+  private static void axes(XYStyler style, LineChart wanted, List<LineChart.Series> series) {
+    DoubleSummaryStatistics x = statistics(series);
+    switch (wanted.x().scale()) {
+      case LOGARITHMIC -> {
+        style.setXAxisLogarithmic(true);
+        style.setXAxisTickLabelsFormattingFunction(Drawing::power);
+      }
+      case DOUBLINGS -> {
+        double end = Math.log(x.getMax() / x.getMin()) / Math.log(2);
+        style.setXAxisMin(-0.02 * end);
+        style.setXAxisMax(1.02 * end);
+        // XChart steps by the one of 1, 2, 5, 10 that is nearest to what fits: about a doubling's
+        // width,
+        // with a legend and without, so the marks are whole doublings.
+        style.setXAxisTickMarkSpacingHint((int) (680 / end));
+        style.setXAxisTickLabelsFormattingFunction(doublings(x.getMin()));
+      }
+      case LINEAR, FROM_ZERO -> {
+        // Between equally spaced values alone XChart steps by any number, such as 3: a hair of
+        // space at both ends makes it step by 1, 2 or 5.
+        double hair = Math.max(1e-3 * (x.getMax() - x.getMin()), 2e-4);
+        style.setXAxisMin(x.getMin() - hair);
+        style.setXAxisMax(x.getMax() + hair);
+      }
+    }
+    if (wanted.y().scale() == LineChart.Scale.FROM_ZERO) {
+      double most = series.stream().flatMapToDouble(s -> Arrays.stream(s.y())).max().orElseThrow();
+      style.setYAxisMin(0.0);
+      style.setYAxisMax(1.05 * most);
+    } else if (wanted.y().scale().isLogarithmic()) {
+      style.setYAxisLogarithmic(true);
       style.setYAxisTickLabelsFormattingFunction(Drawing::power);
     }
   }
@@ -180,6 +218,7 @@ final class Drawing {
     style.setAxisTickLabelsColor(TEXT);
     style.setYAxisLabelAlignment(AxesChartStyler.TextAlignment.Right);
     style.setPlotContentSize(1);
+    style.setMarkerSize(6);
     style.setChartTitleFont(FONT.deriveFont(Font.BOLD, 16f));
     style.setChartTitleBoxVisible(false);
     style.setChartTitlePadding(12);

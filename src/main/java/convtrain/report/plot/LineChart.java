@@ -16,23 +16,40 @@ import java.util.stream.IntStream;
  * @param series at least one, each with a name of its own
  */
 public record LineChart(String title, Axis x, Axis y, List<Series> series) {
+  /** How values lie along an axis. */
+  public enum Scale {
+    LINEAR,
+    /** Linear, and begins at zero. Of the vertical axis. */
+    FROM_ZERO,
+    /** Equal distances are equal ratios; values of 0 and below are left out. */
+    LOGARITHMIC,
+    /**
+     * Logarithmic, with a mark at the least value and each of its doublings; each point is shown.
+     * Of the horizontal axis.
+     */
+    DOUBLINGS;
+
+    boolean isLogarithmic() {
+      return this == LOGARITHMIC || this == DOUBLINGS;
+    }
+  }
+
   /**
    * An axis.
    *
    * @param label what is measured and its unit: {@code "time (s)"}
-   * @param log whether equal distances are equal ratios; values of 0 and below are then left out
    */
-  public record Axis(String label, boolean log) {
+  public record Axis(String label, Scale scale) {
     public static Axis linear(String label) {
-      return new Axis(label, false);
+      return new Axis(label, Scale.LINEAR);
     }
 
     public static Axis logarithmic(String label) {
-      return new Axis(label, true);
+      return new Axis(label, Scale.LOGARITHMIC);
     }
 
     boolean shows(double value) {
-      return Double.isFinite(value) && (!log || value > 0);
+      return Double.isFinite(value) && (!scale.isLogarithmic() || value > 0);
     }
   }
 

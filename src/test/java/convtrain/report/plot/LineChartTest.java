@@ -71,6 +71,36 @@ class LineChartTest {
     assertThat(middle).isBetween((top + bottom) / 2 - 6, (top + bottom) / 2 + 6);
   }
 
+  /**
+   * Doublings of x are equally far apart, and y begins at zero: 1, 2, 3 at 5, 10, 20 is straight.
+   */
+  @Test
+  void doublingsAreEquallyFarApartAndHeightsCountFromZero() throws IOException {
+    LineChart chart =
+        new LineChart(
+            "Title",
+            new LineChart.Axis("samples", LineChart.Scale.DOUBLINGS),
+            new LineChart.Axis("time (s)", LineChart.Scale.FROM_ZERO),
+            List.of(
+                new LineChart.Series("line", new double[] {5, 10, 20}, new double[] {1, 2, 3})));
+    BufferedImage image = png(chart);
+    int left = leftmost(image, BLUE);
+    int right = rightmost(image, BLUE);
+    double first = height(image, left + 6);
+    double last = height(image, right - 6);
+    assertThat(height(image, (left + right) / 2))
+        .isBetween((first + last) / 2 - 6, (first + last) / 2 + 6);
+    double zero = first + (first - last) / 2;
+    assertThat(zero).isBetween(plotBottom(image) - 12.0, plotBottom(image) + 12.0);
+  }
+
+  @Test
+  void placesOfDoublingsHaveTheirValues() {
+    assertThat(List.of(0.0, 1.0, 3.0))
+        .extracting(Drawing.doublings(7500)::apply)
+        .containsExactly("7500", "15000", "60000");
+  }
+
   @Test
   void pointsThatTheAxesCannotShowAreLeftOut() {
     LineChart.Series partly =
@@ -136,6 +166,16 @@ class LineChartTest {
       }
     }
     return count == 0 ? Double.NaN : sum / count;
+  }
+
+  /** A quarter from the left no letters stand below the plot. */
+  private static int plotBottom(BufferedImage image) {
+    for (int y = image.getHeight() - 1; y >= 0; y--) {
+      if (image.getRGB(image.getWidth() / 4, y) == 0xFF808080) {
+        return y;
+      }
+    }
+    return -1;
   }
 
   /** The plot's frame is the only grey line from top to bottom. */

@@ -51,7 +51,9 @@ final class OpenMp {
     registered = true;
   }
 
-  /** The address as it is passed: the absolute value of what is positive. */
+  /**
+   * C's own: gives a positive number back as it is, here the address that a callback is passed as.
+   */
   private static native long labs(Body body);
 
   /**

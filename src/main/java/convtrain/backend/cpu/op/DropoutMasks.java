@@ -12,8 +12,9 @@ import java.util.Arrays;
 
 /**
  * The dropout masks of one plan. Each core draws what falls of its own samples and zeroes it, some
- * thousand elements at a time, in one pass: neither a mask nor its list of elements goes through
- * memory, and a core touches the memory that it wrote last.
+ * thousand elements at a time, in one pass: so a core touches the memory that it wrote last, the
+ * list of what falls stays in its cache, and all that is kept for the backward pass is a bit an
+ * element.
  *
  * <p>Contract, equal on every backend: elements are counted in [N, H, W, C] order and decided in
  * groups of 32. Let q = min(p, 1 - p), and r the Philox block (g, step, layer, DROPOUT) of group g
