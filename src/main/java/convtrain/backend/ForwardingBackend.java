@@ -8,7 +8,7 @@ public abstract class ForwardingBackend implements Backend {
   private final Backend real;
 
   /**
-   * @param real closed with this one
+   * @param real closed with this one, unless a subclass leaves that to others
    */
   protected ForwardingBackend(Backend real) {
     this.real = real;

@@ -44,7 +44,7 @@ final class DeviceOptions {
     this.threads = threads;
   }
 
-  /** OpenMP's own setting where the user made one, so that both kinds of threads agree. */
+  /** OpenMP's own setting where the user made one: oneDNN's passes and ours run on its threads. */
   private static int defaultThreads() {
     String set = System.getenv("OMP_NUM_THREADS");
     return set != null && set.matches("[1-9][0-9]{0,3}")

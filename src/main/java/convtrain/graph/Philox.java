@@ -76,8 +76,7 @@ public final class Philox {
    * words 0 and 1 as the upper and lower half of {@code x[i]}, words 2 and 3 as those of {@code
    * y[i]}. So a word's product by a constant, which makes one word of its upper half and one of its
    * lower, is in place. The rounds are the outer loop, so that the compiler makes vector code of
-   * the inner one: 3.2 ns a block on AVX-512, one core, where block after block takes twice that
-   * and more.
+   * the inner one: 3.2 ns a block on AVX-512, one core.
    */
   public static void blocks(
       long key, int first, int c1, int c2, int c3, int count, long[] x, long[] y) {

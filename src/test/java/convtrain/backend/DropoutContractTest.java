@@ -38,7 +38,7 @@ class DropoutContractTest extends BackendContract {
   @ParameterizedTest
   @ValueSource(doubles = {0, 0.04, 0.2, 0.35, 0.5, 0.7, 0.999})
   void elementsFallAsTheSeedAndStepSay(double p) {
-    int n = 3;
+    int n = 7;
     ModelGraph graph = graph(dropout(p));
     double[] x = rounded(RandomGraphs.normals(n * IMAGE.elements(), new Random(1)));
     double[] dy = rounded(RandomGraphs.normals(x.length, new Random(2)));

@@ -31,7 +31,7 @@ class TrainingOutcomeTest {
     assertThat(train("c", "train.epochs=1", "seed=2").exitCode()).isZero();
     assertThat(temp.resolve("a/model.safetensors"))
         .hasSameBinaryContentAs(temp.resolve("b/model.safetensors"));
-    assertThat(tensor("a", "conv1.weight")).isNotEqualTo(tensor("c", "conv1.weight"));
+    assertThat(tensor("a", "stem/conv.weight")).isNotEqualTo(tensor("c", "stem/conv.weight"));
   }
 
   @Test

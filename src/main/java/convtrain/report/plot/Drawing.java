@@ -174,12 +174,11 @@ final class Drawing {
         style.setXAxisTickLabelsFormattingFunction(Drawing::power);
       }
       case DOUBLINGS -> {
-        double end = Math.log(x.getMax() / x.getMin()) / Math.log(2);
+        double end = Math.max(1, Math.log(x.getMax() / x.getMin()) / Math.log(2));
         style.setXAxisMin(-0.02 * end);
         style.setXAxisMax(1.02 * end);
-        // XChart steps by the one of 1, 2, 5, 10 that is nearest to what fits: about a doubling's
-        // width,
-        // with a legend and without, so the marks are whole doublings.
+        // XChart steps by the one of 1, 2, 5, 10 that is nearest to what fits: given about the
+        // width of a doubling, with a legend or without, the marks are whole doublings.
         style.setXAxisTickMarkSpacingHint((int) (680 / end));
         style.setXAxisTickLabelsFormattingFunction(doublings(x.getMin()));
       }

@@ -69,6 +69,11 @@ public record LineChart(String title, Axis x, Axis y, List<Series> series) {
   }
 
   public LineChart {
+    if (x.scale() == Scale.FROM_ZERO || y.scale() == Scale.DOUBLINGS) {
+      throw new IllegalArgumentException(
+          "x %s, y %s; expected no FROM_ZERO of x and no DOUBLINGS of y"
+              .formatted(x.scale(), y.scale()));
+    }
     series = List.copyOf(series);
     long names = series.stream().map(Series::name).distinct().count();
     if (series.isEmpty() || names < series.size()) {

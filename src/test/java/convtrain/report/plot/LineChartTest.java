@@ -95,6 +95,16 @@ class LineChartTest {
   }
 
   @Test
+  void oneValueAloneIsDrawnToo() throws IOException {
+    LineChart.Axis x = new LineChart.Axis("samples", LineChart.Scale.DOUBLINGS);
+    LineChart.Axis y = new LineChart.Axis("time (s)", LineChart.Scale.FROM_ZERO);
+    LineChart.Series point = new LineChart.Series("point", new double[] {64}, new double[] {2});
+    assertThat(rightmost(png(new LineChart("Title", x, y, List.of(point))), BLUE)).isPositive();
+    assertThatThrownBy(() -> new LineChart("Title", y, x, List.of(point)))
+        .hasMessage("x FROM_ZERO, y DOUBLINGS; expected no FROM_ZERO of x and no DOUBLINGS of y");
+  }
+
+  @Test
   void placesOfDoublingsHaveTheirValues() {
     assertThat(List.of(0.0, 1.0, 3.0))
         .extracting(Drawing.doublings(7500)::apply)

@@ -6,7 +6,8 @@ import java.util.concurrent.atomic.AtomicReference;
  * Runs the passes that are ours rather than oneDNN's, on the threads that oneDNN's primitives run
  * on. OpenMP's threads spin for a while after a primitive, so a pass begins about a microsecond
  * after it is asked for; threads of our own would have to be woken while OpenMP's hold the cores. A
- * run allocates nothing.
+ * run allocates nothing while the team keeps its size; a thread that OpenMP makes anew becomes
+ * known to the JVM once.
  */
 public final class Workers {
   /** A pass that can be cut into parts; part i of n. */
@@ -18,6 +19,8 @@ public final class Workers {
   private final OpenMp.Body body;
   private final long address;
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
+
+  /** Seen by all parts: OpenMP begins and ends a region with a barrier. */
   private Task task;
 
   /**
@@ -59,8 +62,10 @@ public final class Workers {
   private void runPart(long data) {
     try {
       task.run(OpenMp.omp_get_thread_num(), OpenMp.omp_get_num_threads());
-    } catch (RuntimeException | Error e) {
-      failure.compareAndSet(null, e);
+    } catch (Throwable e) {
+      if (!failure.compareAndSet(null, e) && failure.get() != e) {
+        failure.get().addSuppressed(e);
+      }
     }
   }
 }

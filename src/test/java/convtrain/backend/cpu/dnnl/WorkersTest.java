@@ -91,6 +91,31 @@ class WorkersTest {
   }
 
   @Test
+  void whatOtherPartsThrowIsNotLost() {
+    assertThatThrownBy(
+            () ->
+                new Workers(3)
+                    .run(
+                        (part, parts) -> {
+                          throw new IllegalArgumentException("part " + part);
+                        }))
+        .cause()
+        .satisfies(first -> assertThat(first.getSuppressed()).hasSize(2));
+  }
+
+  /** OpenMP gives a region within a region one thread. */
+  @Test
+  void withinAPassAPassHasOnePart() {
+    Workers[] inner = {new Workers(2), new Workers(2)};
+    AtomicIntegerArray parts = new AtomicIntegerArray(2);
+    new Workers(2)
+        .run(
+            (outer, all) -> inner[outer].run((part, of) -> parts.addAndGet(outer, 10 * of + part)));
+    assertThat(parts.get(0)).isEqualTo(10);
+    assertThat(parts.get(1)).isEqualTo(10);
+  }
+
+  @Test
   void onOneThreadAPassIsACall() {
     RuntimeException thrown = new IllegalArgumentException("as it is");
     assertThatThrownBy(
