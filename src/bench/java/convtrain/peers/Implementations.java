@@ -7,6 +7,7 @@ import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
+import convtrain.graph.Precision;
 import convtrain.graph.Shape;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
@@ -48,12 +49,18 @@ public final class Implementations implements Callable<Integer> {
   @Option(names = "--repeat", defaultValue = "15", description = "runs of each")
   private int repeat;
 
+  @Option(names = "--precision", defaultValue = "fp32", description = "fp32 or bf16")
+  private Precision precision;
+
   private final Owned owned = new Owned();
-  private final Dnnl dnnl = owned.add(new Dnnl());
+  private Dnnl dnnl;
   private final Map<String, List<Candidate>> passes = new LinkedHashMap<>();
 
   public static void main(String[] args) {
-    System.exit(new CommandLine(new Implementations()).execute(args));
+    System.exit(
+        new CommandLine(new Implementations())
+            .setCaseInsensitiveEnumValuesAllowed(true)
+            .execute(args));
   }
 
   private static final class Candidate {
@@ -80,6 +87,7 @@ public final class Implementations implements Callable<Integer> {
       System.err.println("Implementations: set OMP_NUM_THREADS=1, it measures one thread's time");
       return 2;
     }
+    dnnl = owned.add(new Dnnl(precision));
     convolutions.forEach(this::convolution);
     norms.forEach(this::norm);
     for (int i = 0; i < repeat; i++) {
@@ -101,9 +109,10 @@ public final class Implementations implements Callable<Integer> {
   private void convolution(String sizes) {
     int[] n = numbers(sizes);
     int side = (n[2] + 2 * n[4] - n[3]) / n[5] + 1;
-    memory.desc x = owned.add(Dnnl.activation(batch, Shape.image(n[0], n[2], n[2])));
-    memory.desc y = owned.add(Dnnl.activation(batch, Shape.image(n[1], side, side)));
-    memory.desc w = owned.add(Dnnl.any(n[1], n[0], n[3], n[3]));
+    memory.desc x = owned.add(dnnl.activation(batch, Shape.image(n[0], n[2], n[2])));
+    memory.desc y = owned.add(dnnl.activation(batch, Shape.image(n[1], side, side)));
+    memory.desc w = owned.add(dnnl.factors(n[1], n[0], n[3], n[3]));
+    memory.desc dw = owned.add(Dnnl.any(n[1], n[0], n[3], n[3]));
     long[] strides = Dnnl.dims(n[5], n[5]);
     long[] dilates = Dnnl.dims(0, 0);
     long[] pad = Dnnl.dims(n[4], n[4]);
@@ -156,7 +165,7 @@ public final class Implementations implements Callable<Integer> {
                 dnnl.engine(),
                 direct,
                 x,
-                w,
+                dw,
                 y,
                 strides,
                 dilates,
@@ -182,11 +191,11 @@ public final class Implementations implements Callable<Integer> {
         new memory.format_tag[] {
           memory.format_tag.acdb, memory.format_tag.aBcd16b, memory.format_tag.aBcd8b
         }) {
-      memory.desc x = owned.add(Dnnl.desc(tag, batch, n[0], n[1], n[1]));
+      memory.desc x = owned.add(dnnl.activation(tag, batch, Shape.image(n[0], n[1], n[1])));
       String name = "batch norm %s, %s, ".formatted(sizes, tag);
       norm(name, x, owned.add(Dnnl.vector(n[0])));
       if (tag != memory.format_tag.acdb) {
-        memory.desc plain = owned.add(Dnnl.activation(batch, Shape.image(n[0], n[1], n[1])));
+        memory.desc plain = owned.add(dnnl.activation(batch, Shape.image(n[0], n[1], n[1])));
         reorder(name + "there", plain, x);
         reorder(name + "back", x, plain);
       }

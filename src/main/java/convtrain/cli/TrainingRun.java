@@ -5,6 +5,7 @@ import convtrain.config.Keep;
 import convtrain.config.RunConfig;
 import convtrain.config.RunConfigLoader;
 import convtrain.graph.ModelGraph;
+import convtrain.graph.Precision;
 import convtrain.report.ConsoleProgress;
 import convtrain.report.MetricsLog;
 import convtrain.report.Provenance;
@@ -281,11 +282,13 @@ final class TrainingRun {
                 context.print(
                     "note:   %s has no fast implementation on this device; other channel counts or groups may have",
                     op));
+    Precision precision = run.train().precision();
     context.print(
-        "run:    %s of %,d steps, batch size %,d, seed %d, %s %s%n",
+        "run:    %s of %,d steps, batch size %,d, %sseed %d, %s %s%n",
         epochs(run.train().epochs()),
         trainer.stepsPerEpoch(),
         run.train().batchSize(),
+        precision == Precision.FP32 ? "" : precision.word() + ", ",
         run.seed(),
         trainer.hasBegun() ? "from " + trainer.position() + ", in" : "to",
         folder.dir());

@@ -52,9 +52,23 @@ public enum Precision {
           switch (this) {
             case FP32, TF32 -> bytes.getFloat(i * Float.BYTES);
             case FP16 -> half(bytes.getShort(i * Short.BYTES));
-            case BF16 -> Float.intBitsToFloat(bytes.getShort(i * Short.BYTES) << 16);
+            case BF16 -> fromBf16(bytes.getShort(i * Short.BYTES));
           };
     }
+  }
+
+  /** The float that a bf16 stands for. */
+  public static float fromBf16(short bits) {
+    return Float.intBitsToFloat(bits << 16);
+  }
+
+  /** The nearest bf16, of two the one whose last bit is zero; NaN stays NaN. */
+  public static short toBf16(float value) {
+    int bits = Float.floatToRawIntBits(value);
+    if (Float.isNaN(value)) {
+      return (short) (bits >>> 16 | 0x40);
+    }
+    return (short) (bits + 0x7FFF + (bits >>> 16 & 1) >>> 16);
   }
 
   /** Sign, 5 bits of exponent (bias 15), 10 of mantissa. */

@@ -269,12 +269,12 @@ class UsageTest {
 
   @Test
   void summaryOfWhatCannotRunHereSaysWhyItsMemoryIsNotKnown() {
-    Cli summary = Cli.run("summary", CONFIG, "--set=train.precision=bf16");
+    Cli summary = Cli.run("summary", CONFIG, "--set=train.precision=fp16");
     assertThat(summary.exitCode()).isZero();
     assertThat(summary.out())
         .contains("\ntrainable parameters: 19,192\n")
         .contains(
-            "\nmemory: not known here: train.precision=bf16: the cpu backend computes in fp32");
+            "\nmemory: not known here: train.precision=fp16: the cpu backend computes in fp32");
   }
 
   private static double mebibytes(String out) {

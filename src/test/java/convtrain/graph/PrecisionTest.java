@@ -7,6 +7,7 @@ import java.nio.ByteOrder;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class PrecisionTest {
   private static float decoded(Precision precision, int bits) {
@@ -46,6 +47,34 @@ class PrecisionTest {
   @CsvSource({"3F80, 1", "C000, -2", "4049, 3.140625", "7F80, Infinity"})
   void brainFloatsAreTheUpperHalfOfFloats(String bits, float value) {
     assertThat(decoded(Precision.BF16, Integer.parseInt(bits, 16))).isEqualTo(value);
+  }
+
+  /** Half-way cases go to the even neighbour; what is too large becomes infinite, as in IEEE. */
+  @ParameterizedTest
+  @CsvSource({
+    "3F800000, 3F80",
+    "3F807FFF, 3F80",
+    "3F808000, 3F80",
+    "3F808001, 3F81",
+    "3F818000, 3F82",
+    "BF818000, BF82",
+    "3FFF8000, 4000",
+    "7F7F7FFF, 7F7F",
+    "7F7FFFFF, 7F80",
+    "7F800000, 7F80",
+    "80000000, 8000",
+    "00000001, 0000",
+    "00018000, 0002"
+  })
+  void floatsBecomeTheNearestBrainFloat(String from, String to) {
+    float value = Float.intBitsToFloat((int) Long.parseLong(from, 16));
+    assertThat(Precision.toBf16(value)).isEqualTo((short) Integer.parseInt(to, 16));
+  }
+
+  @ParameterizedTest
+  @ValueSource(ints = {0x7F800001, 0x7FC00000, 0xFF80FFFF, 0x7FFFFFFF})
+  void notANumberStaysNone(int bits) {
+    assertThat(Precision.fromBf16(Precision.toBf16(Float.intBitsToFloat(bits)))).isNaN();
   }
 
   @Test

@@ -49,13 +49,23 @@ public final class CpuBackend implements Backend {
 
     @Override
     public Backend open(Options options) {
-      if (options.precision() != Precision.FP32) {
-        throw new BackendException(
-            "train.precision=%s: the cpu backend computes in fp32 only; set train.precision=fp32 or use a GPU (--backend cuda)"
-                .formatted(options.precision().word()));
-      }
+      check(options.precision());
       int threads = options.threads();
-      return new CpuBackend(threads > 0 ? threads : Runtime.getRuntime().availableProcessors());
+      return new CpuBackend(
+          threads > 0 ? threads : Runtime.getRuntime().availableProcessors(), options.precision());
+    }
+
+    private static void check(Precision precision) {
+      if (precision == Precision.FP32 || precision == Precision.BF16 && Dnnl.multipliesBf16()) {
+        return;
+      }
+      String instead =
+          precision == Precision.BF16
+              ? "the cpu backend computes in bf16 on processors with AVX-512 BF16 (avx512_bf16 in /proc/cpuinfo), which this one lacks; set train.precision=fp32"
+              : "the cpu backend computes in fp32 and bf16; set train.precision to one of those";
+      throw new BackendException(
+          "train.precision=%s: %s or use a GPU (--backend cuda)"
+              .formatted(precision.word(), instead));
     }
   }
 
@@ -64,11 +74,16 @@ public final class CpuBackend implements Backend {
   private final Workers workers;
   private final int threads;
 
+  /** Computes in fp32. */
   public CpuBackend(int threads) {
+    this(threads, Precision.FP32);
+  }
+
+  private CpuBackend(int threads, Precision precision) {
     this.threads = threads;
     workers = new Workers(threads);
     try {
-      dnnl = owned.add(new Dnnl());
+      dnnl = owned.add(new Dnnl(precision));
     } catch (RuntimeException | Error e) {
       Owned.closeAfter(e, owned);
       throw e;

@@ -10,8 +10,8 @@ import convtrain.backend.Backend;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
+import convtrain.backend.cpu.dnnl.Elements;
 import convtrain.backend.cpu.dnnl.Kernel;
-import java.nio.FloatBuffer;
 import java.util.function.Consumer;
 import org.bytedeco.dnnl.matmul;
 import org.bytedeco.dnnl.memory;
@@ -49,7 +49,7 @@ final class DnnlYardstick implements Backend.Yardstick {
   }
 
   private void prepareProduct(int order) {
-    memory.desc desc = owned.add(Dnnl.matrix(order, order));
+    memory.desc desc = owned.add(dnnl.matrix(order, order));
     var primitiveDesc =
         new matmul.primitive_desc(dnnl.engine(), desc, desc, desc, dnnl.attributes(), false);
     kernel = owned.add(new Kernel(dnnl, primitiveDesc, new matmul(primitiveDesc)));
@@ -61,8 +61,8 @@ final class DnnlYardstick implements Backend.Yardstick {
   }
 
   private void prepareCopy(long bytes) {
-    int rows = Math.toIntExact(bytes / (COLUMNS * Float.BYTES));
-    memory.desc desc = owned.add(Dnnl.matrix(rows, COLUMNS));
+    int rows = Math.toIntExact(bytes / ((long) COLUMNS * dnnl.precision().elementBytes()));
+    memory.desc desc = owned.add(dnnl.matrix(rows, COLUMNS));
     kernel = owned.add(Kernel.reorder(dnnl, desc, desc));
     kernel
         .with(DNNL_ARG_FROM, desc, touched(desc))
@@ -77,9 +77,13 @@ final class DnnlYardstick implements Backend.Yardstick {
   /** Written to: new memory is one page of zeros that all addresses share, and stays in cache. */
   private CpuBuffer touched(memory.desc desc) {
     CpuBuffer buffer = owned.add(allocate(desc.get_size()));
-    FloatBuffer floats = buffer.asFloats();
-    for (int i = 0; i < floats.capacity(); i++) {
-      floats.put(i, 1 + (i & 7));
+    Elements elements = Elements.of(dnnl.precision(), buffer);
+    float[] row = new float[COLUMNS];
+    for (int i = 0; i < COLUMNS; i++) {
+      row[i] = 1 + (i & 7);
+    }
+    for (int start = 0; start < elements.count(); start += COLUMNS) {
+      elements.put(start, row);
     }
     return buffer;
   }

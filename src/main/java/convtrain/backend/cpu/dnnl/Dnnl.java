@@ -2,11 +2,13 @@ package convtrain.backend.cpu.dnnl;
 
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Owned;
+import convtrain.graph.Precision;
 import convtrain.graph.Shape;
 import org.bytedeco.dnnl.dnnl_version_t;
 import org.bytedeco.dnnl.engine;
 import org.bytedeco.dnnl.global.dnnl;
 import org.bytedeco.dnnl.memory;
+import org.bytedeco.dnnl.post_ops;
 import org.bytedeco.dnnl.primitive_attr;
 import org.bytedeco.dnnl.stream;
 
@@ -18,15 +20,45 @@ import org.bytedeco.dnnl.stream;
  */
 public final class Dnnl implements AutoCloseable {
   private final Owned owned = new Owned();
+  private final Precision precision;
+  private final memory.data_type activations;
   private final engine engine;
   private final stream stream;
   private final primitive_attr attributes;
+  private final primitive_attr adding;
 
-  public Dnnl() {
+  /**
+   * @param precision of activations and of what is multiplied with them; fp32 or bf16
+   */
+  public Dnnl(Precision precision) {
+    this.precision = precision;
+    activations = precision == Precision.BF16 ? memory.data_type.bf16 : memory.data_type.f32;
     engine = owned.add(new engine(org.bytedeco.dnnl.engine.kind.cpu, 0));
     stream = owned.add(new stream(engine));
     attributes = owned.add(new primitive_attr());
     attributes.set_scratchpad_mode(dnnl.dnnl_scratchpad_mode_user);
+    adding = owned.add(new primitive_attr());
+    adding.set_scratchpad_mode(dnnl.dnnl_scratchpad_mode_user);
+    try (post_ops after = new post_ops()) {
+      after.append_sum();
+      adding.set_post_ops(after);
+    }
+  }
+
+  /** Whether this processor multiplies bf16 by instructions of its own. */
+  public static boolean multipliesBf16() {
+    int wanted = dnnl.dnnl_cpu_isa_avx512_core_bf16;
+    return (dnnl.dnnl_get_effective_cpu_isa() & wanted) == wanted;
+  }
+
+  /** What activations, their gradients and the factors of products are stored as. */
+  public Precision precision() {
+    return precision;
+  }
+
+  /** Whether weights, stored as floats, are rounded before they are multiplied. */
+  public boolean roundsWeights() {
+    return precision != Precision.FP32;
   }
 
   public engine engine() {
@@ -44,14 +76,40 @@ public final class Dnnl implements AutoCloseable {
     return attributes;
   }
 
-  /** Descriptor of activations [N, C, H, W] stored as [N, H, W, C] floats. */
-  public static memory.desc activation(int batch, Shape shape) {
+  /** {@link #attributes} of a primitive that adds to what its output holds. */
+  primitive_attr adding() {
+    return adding;
+  }
+
+  /** Descriptor of activations [N, C, H, W] stored as [N, H, W, C]. */
+  public memory.desc activation(int batch, Shape shape) {
+    return activation(memory.format_tag.acdb, batch, shape);
+  }
+
+  /** Descriptor of activations [N, C, H, W] in a layout. */
+  public memory.desc activation(memory.format_tag tag, int batch, Shape shape) {
+    long[] dims = {batch, shape.channels(), shape.height(), shape.width()};
+    return new memory.desc(dims, activations, tag);
+  }
+
+  /** Descriptor of activations [N, C, H, W] stored as [N, H, W, C] floats, in every precision. */
+  public static memory.desc floats(int batch, Shape shape) {
     return desc(memory.format_tag.acdb, batch, shape.channels(), shape.height(), shape.width());
   }
 
-  /** Descriptor of a [N, C] matrix of floats, row-major. */
-  public static memory.desc matrix(int batch, int features) {
-    return desc(memory.format_tag.ab, batch, features);
+  /** Descriptor of activations [N, C], row-major. */
+  public memory.desc matrix(int batch, int features) {
+    return new memory.desc(new long[] {batch, features}, activations, memory.format_tag.ab);
+  }
+
+  /** Descriptor of activations in whatever order they lie. */
+  public memory.desc flat(int elements) {
+    return new memory.desc(new long[] {elements}, activations, memory.format_tag.a);
+  }
+
+  /** Descriptor of weights as they are multiplied with activations, in any layout. */
+  public memory.desc factors(long... dims) {
+    return new memory.desc(dims, activations, memory.format_tag.any);
   }
 
   /** Descriptor of a vector of floats. */
@@ -64,7 +122,7 @@ public final class Dnnl implements AutoCloseable {
     return desc(memory.format_tag.any, dims);
   }
 
-  public static memory.desc desc(memory.format_tag tag, long... dims) {
+  private static memory.desc desc(memory.format_tag tag, long... dims) {
     return new memory.desc(dims, memory.data_type.f32, tag);
   }
 

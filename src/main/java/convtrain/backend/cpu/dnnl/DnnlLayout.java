@@ -28,6 +28,11 @@ public final class DnnlLayout implements ParameterLayout {
     this.rowMajor = rowMajor;
   }
 
+  /** Row-major order in storage too. */
+  public static DnnlLayout rowMajor(Dnnl dnnl, long... dims) {
+    return new DnnlLayout(dnnl, Dnnl.rowMajor(dims), Dnnl.rowMajor(dims));
+  }
+
   /** The layout in storage. */
   public memory.desc desc() {
     return stored;

@@ -7,8 +7,10 @@ import java.util.Map;
 import org.bytedeco.dnnl.IntMemoryMap;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.primitive;
+import org.bytedeco.dnnl.primitive_attr;
 import org.bytedeco.dnnl.primitive_desc_base;
 import org.bytedeco.dnnl.reorder;
+import org.bytedeco.dnnl.stream;
 import org.bytedeco.javacpp.BytePointer;
 
 /**
@@ -44,9 +46,18 @@ public final class Kernel implements AutoCloseable {
 
   /** Copies from one layout to another; arguments are DNNL_ARG_FROM and DNNL_ARG_TO. */
   public static Kernel reorder(Dnnl dnnl, memory.desc from, memory.desc to) {
+    return reorder(dnnl, from, to, dnnl.attributes());
+  }
+
+  /** The same, adding to what is there. */
+  public static Kernel adding(Dnnl dnnl, memory.desc from, memory.desc to) {
+    return reorder(dnnl, from, to, dnnl.adding());
+  }
+
+  private static Kernel reorder(
+      Dnnl dnnl, memory.desc from, memory.desc to, primitive_attr attributes) {
     var desc =
-        new reorder.primitive_desc(
-            dnnl.engine(), from, dnnl.engine(), to, dnnl.attributes(), false);
+        new reorder.primitive_desc(dnnl.engine(), from, dnnl.engine(), to, attributes, false);
     return new Kernel(dnnl, desc, new reorder(desc));
   }
 
@@ -76,9 +87,14 @@ public final class Kernel implements AutoCloseable {
     arguments.forEach(map::put);
   }
 
-  /** Runs it on the stream. */
+  /** Runs it on the stream that all ops share. */
   public void execute() {
-    primitive.execute(dnnl.stream(), map);
+    execute(dnnl.stream());
+  }
+
+  /** Runs it on a stream that no other thread uses meanwhile. */
+  public void execute(stream on) {
+    primitive.execute(on, map);
   }
 
   @Override

@@ -63,6 +63,12 @@ final class OpenMp {
    */
   static native void GOMP_parallel(long body, long data, int threads, int flags);
 
+  /** How many threads the caller's next regions have, oneDNN's among them. */
+  static native void omp_set_num_threads(int threads);
+
+  /** What {@link #omp_set_num_threads} set, or the environment. */
+  static native int omp_get_max_threads();
+
   /** The caller's place in its team, from 0. */
   static native int omp_get_thread_num();
 

@@ -1,6 +1,7 @@
 package convtrain.backend.cpu.dnnl;
 
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Supplier;
 
 /**
  * Runs the passes that are ours rather than oneDNN's, on the threads that oneDNN's primitives run
@@ -42,6 +43,23 @@ public final class Workers {
   /** How many ways a task is cut at most. */
   public int parts() {
     return parts;
+  }
+
+  /**
+   * Makes primitives that run on the thread that executes them alone: oneDNN decides that when it
+   * makes them. They may be executed by the parts of a task.
+   */
+  public <T> T alone(Supplier<T> make) {
+    if (parts == 1) {
+      return make.get();
+    }
+    int threads = OpenMp.omp_get_max_threads();
+    OpenMp.omp_set_num_threads(1);
+    try {
+      return make.get();
+    } finally {
+      OpenMp.omp_set_num_threads(threads);
+    }
   }
 
   /** Runs all parts and returns when the last is done. One thread at a time may ask for it. */

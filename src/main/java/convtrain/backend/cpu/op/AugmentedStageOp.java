@@ -4,27 +4,29 @@ import convtrain.backend.DeviceBuffer;
 import convtrain.backend.OpFactory.Augmentation;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
+import convtrain.backend.cpu.dnnl.Elements;
 import convtrain.backend.cpu.dnnl.Workers;
+import convtrain.graph.Precision;
 import java.nio.ByteBuffer;
-import java.nio.FloatBuffer;
 import java.util.Arrays;
 
 /**
- * The start of a training step on varied images: batch bytes [N, C, H, W] become normalised floats
- * [N, H, W, C], the samples dealt out to the workers; labels are copied.
+ * The start of a training step on varied images: batch bytes [N, C, H, W] become normalised
+ * elements [N, H, W, C], the samples dealt out to the workers; labels are copied.
  */
 final class AugmentedStageOp extends ForwardOnly {
   private final Workers workers;
   private final int batch;
   private final CpuFeed feed;
   private final ByteBuffer hostLabels;
-  private final FloatBuffer x;
+  private final Elements x;
   private final ByteBuffer labels;
   private final Augmenter[] augmenters;
   private final Workers.Task augmentAll = this::augmentPart;
 
   AugmentedStageOp(
       Workers workers,
+      Precision precision,
       int batch,
       CpuFeed feed,
       Normalization normalization,
@@ -35,7 +37,7 @@ final class AugmentedStageOp extends ForwardOnly {
     this.batch = batch;
     this.feed = feed;
     this.hostLabels = feed.labels().duplicate().limit(batch * Integer.BYTES);
-    this.x = ((CpuBuffer) x).asFloats();
+    this.x = Elements.of(precision, x);
     this.labels = ((CpuBuffer) labels).asBytes();
     augmenters = new Augmenter[workers.parts()];
     Arrays.setAll(augmenters, part -> new Augmenter(normalization, augmentation));

@@ -9,9 +9,11 @@ import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
+import convtrain.backend.cpu.dnnl.Elements;
 import convtrain.backend.cpu.dnnl.Kernel;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.Node;
+import convtrain.graph.Precision;
 import convtrain.graph.Shape;
 import java.nio.FloatBuffer;
 import java.util.List;
@@ -34,6 +36,7 @@ import org.bytedeco.dnnl.memory;
  */
 final class BatchNormOp implements Op {
   private final Owned owned = new Owned();
+  private final Precision precision;
   private final boolean training;
   private final boolean affine;
   private final float momentum;
@@ -41,8 +44,8 @@ final class BatchNormOp implements Op {
   private final int channels;
   private final float scale;
   private final DropoutMasks.Mask mask;
-  private final BlockedKernel forward;
-  private final BlockedKernel backward;
+  private final CopyingKernel forward;
+  private final CopyingKernel backward;
   private final memory.desc x;
   private final memory.desc inside;
   private final memory.desc perChannel;
@@ -58,8 +61,8 @@ final class BatchNormOp implements Op {
   private FloatBuffer variance;
   private FloatBuffer runningMean;
   private FloatBuffer runningVar;
-  private FloatBuffer y;
-  private FloatBuffer dy;
+  private Elements y;
+  private Elements dy;
   private ReluBits reluBits;
   private boolean backwardDrops;
 
@@ -71,6 +74,7 @@ final class BatchNormOp implements Op {
       Context context,
       DropoutMasks masks) {
     this.training = training;
+    precision = dnnl.precision();
     Shape shape = context.node().out();
     long count = (long) batch * shape.height() * shape.width();
     affine = spec.affine();
@@ -87,7 +91,7 @@ final class BatchNormOp implements Op {
                 context.fused().get(context.fused().size() - 1).index(),
                 dropout.p(),
                 Math.multiplyExact(batch, shape.elements()));
-    x = owned.add(Dnnl.activation(batch, shape));
+    x = owned.add(dnnl.activation(batch, shape));
     perChannel = owned.add(Dnnl.vector(channels));
 
     boolean relu = context.fused().stream().anyMatch(n -> n.spec() instanceof LayerSpec.Relu);
@@ -101,15 +105,15 @@ final class BatchNormOp implements Op {
         layout ->
             new batch_normalization_forward.primitive_desc(
                 dnnl.engine(), kind, layout, layout, eps, flags, dnnl.attributes(), false);
-    inside = owned.add(BlockedKernel.layout(batch, shape, descriptor::apply));
+    inside = owned.add(CopyingKernel.layout(dnnl, batch, shape, descriptor::apply));
     var desc = descriptor.apply(inside);
     workspace = owned.add(desc.workspace_desc());
     Kernel kernel = new Kernel(dnnl, desc, new batch_normalization_forward(desc));
-    forward = owned.add(new BlockedKernel(dnnl, kernel, x, inside, 1));
+    forward = owned.add(new CopyingKernel(dnnl, kernel, x, inside, 1));
     backward = training ? owned.add(backward(dnnl, eps, flags, desc)) : null;
   }
 
-  private BlockedKernel backward(
+  private CopyingKernel backward(
       Dnnl dnnl, float eps, int flags, batch_normalization_forward.primitive_desc hint) {
     int kind = affine ? dnnl_backward : dnnl_backward_data;
     var desc =
@@ -125,7 +129,7 @@ final class BatchNormOp implements Op {
             dnnl.attributes(),
             false);
     Kernel kernel = new Kernel(dnnl, desc, new batch_normalization_backward(desc));
-    return new BlockedKernel(dnnl, kernel, x, inside, 2);
+    return new CopyingKernel(dnnl, kernel, x, inside, 2);
   }
 
   /** Whether {@code next} can join a batch norm that already took {@code fused}. */
@@ -186,7 +190,7 @@ final class BatchNormOp implements Op {
     DeviceBuffer savedVariance = savedVector(b, 1);
     mean = CpuBuffer.floats(savedMean);
     variance = CpuBuffer.floats(savedVariance);
-    y = CpuBuffer.floats(b.y());
+    y = Elements.of(precision, b.y());
     DeviceBuffer usedWeight = b.parameters().get("weight");
     DeviceBuffer usedBias = b.parameters().get("bias");
     if (mask != null) {
@@ -204,7 +208,7 @@ final class BatchNormOp implements Op {
         .with(DNNL_ARG_VARIANCE, perChannel, savedVariance);
     bindAffine(kernel, usedWeight, usedBias);
     bindWorkspace(kernel, b.saved(), 4 * vectorBytes());
-    if (mask != null && Dnnl.same(x, inside)) {
+    if (mask != null && forward.keepsOrder()) {
       DeviceBuffer bits = b.saved().slice(4 * vectorBytes(), workspace.get_size());
       reluBits = ReluBits.in((CpuBuffer) bits, y);
     }
@@ -215,7 +219,7 @@ final class BatchNormOp implements Op {
 
   private void bindBackward(
       Binding b, DeviceBuffer savedMean, DeviceBuffer savedVariance, DeviceBuffer usedWeight) {
-    dy = CpuBuffer.floats(b.dy());
+    dy = Elements.of(precision, b.dy());
     DeviceBuffer dx = b.dx().get(0) == null ? b.dy() : b.dx().get(0);
     Kernel kernel =
         backward

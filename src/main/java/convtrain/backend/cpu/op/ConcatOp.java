@@ -32,9 +32,9 @@ final class ConcatOp implements Op {
     this.dnnl = dnnl;
     this.batch = batch;
     for (Shape in : node.in()) {
-      parts.add(owned.add(Dnnl.activation(batch, in)));
+      parts.add(owned.add(dnnl.activation(batch, in)));
     }
-    whole = owned.add(Dnnl.activation(batch, node.out()));
+    whole = owned.add(dnnl.activation(batch, node.out()));
     try (memory_desc_vector descs = new memory_desc_vector(parts.toArray(memory.desc[]::new))) {
       var desc =
           new concat.primitive_desc(

@@ -1,6 +1,7 @@
 package convtrain.backend.cpu.op;
 
 import convtrain.backend.cpu.dnnl.Kernel;
+import convtrain.graph.Precision;
 import java.util.List;
 import java.util.function.Supplier;
 import org.bytedeco.dnnl.primitive_desc;
@@ -12,6 +13,9 @@ import org.bytedeco.dnnl.primitive_desc;
  * machine could choose differently and end in different bits.
  */
 final class ConvChoice {
+  /** Of 16-bit products, the one for vectors of sums of two. */
+  private static final String PAIRS = "jit_bf16:avx512_core_bf16";
+
   private static final int VECTOR = 8;
   private static final int FEW = 32;
   private static final String DIRECT_16 = "jit:avx512_core";
@@ -19,16 +23,19 @@ final class ConvChoice {
   private static final String POINTWISE_8 = "jit_1x1:avx2";
   private static final String MATRICES_8 = "brg_conv_fwd:avx2";
 
+  private final boolean pairs;
   private final int in;
   private final int out;
   private final boolean few;
 
   /**
+   * @param precision of what is multiplied
    * @param in C
    * @param out K
    * @param groups 1 for an ordinary convolution; others keep oneDNN's order
    */
-  ConvChoice(int in, int out, int groups) {
+  ConvChoice(Precision precision, int in, int out, int groups) {
+    pairs = precision == Precision.BF16;
     this.in = in;
     this.out = out;
     few = groups == 1 && Math.max(in, out) <= FEW;
@@ -36,6 +43,9 @@ final class ConvChoice {
 
   /** Vectors run over K: of 16, or of 8 where there are no more. */
   <T extends primitive_desc> T forward(Supplier<T> desc) {
+    if (pairs) {
+      return first(desc, List.of(PAIRS));
+    }
     if (out > VECTOR) {
       return first(desc, List.of(DIRECT_16));
     }
@@ -44,12 +54,15 @@ final class ConvChoice {
 
   /** Vectors run over C. */
   <T extends primitive_desc> T backwardData(Supplier<T> desc) {
+    if (pairs) {
+      return first(desc, List.of(PAIRS));
+    }
     return first(desc, in > VECTOR ? List.of(DIRECT_16) : List.of(POINTWISE_8, DIRECT_8));
   }
 
   /** Vectors run over K. */
   <T extends primitive_desc> T backwardWeights(Supplier<T> desc) {
-    return first(desc, out > VECTOR ? List.of() : List.of(POINTWISE_8, DIRECT_8));
+    return first(desc, pairs || out > VECTOR ? List.of() : List.of(POINTWISE_8, DIRECT_8));
   }
 
   /**

@@ -9,10 +9,15 @@ import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.DnnlLayout;
 import convtrain.backend.cpu.dnnl.Kernel;
+import convtrain.backend.cpu.dnnl.Workers;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.Node;
+import convtrain.graph.Precision;
 import convtrain.graph.Shape;
 import convtrain.graph.Window2d;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.Supplier;
 import org.bytedeco.dnnl.convolution_backward_data;
 import org.bytedeco.dnnl.convolution_backward_weights;
 import org.bytedeco.dnnl.convolution_forward;
@@ -29,32 +34,46 @@ final class ConvOp implements Op {
   private final Owned owned = new Owned();
   private final Geometry geometry;
   private final boolean bias;
-  private final Kernel forward;
+  private final WeightedForward forward;
   private final WeightedBackward backward;
   private final memory.desc x;
   private final memory.desc weight;
   private final memory.desc y;
+  private final memory.desc biasDesc;
 
-  ConvOp(Dnnl dnnl, int batch, boolean training, LayerSpec.Conv2d spec, Context context) {
-    geometry = new Geometry(spec, context.node());
+  ConvOp(
+      Dnnl dnnl,
+      Workers workers,
+      int batch,
+      boolean training,
+      LayerSpec.Conv2d spec,
+      Context context) {
+    geometry = new Geometry(dnnl.precision(), spec, context.node());
     bias = spec.bias();
-    x = owned.add(Dnnl.activation(batch, context.node().in().get(0)));
-    y = owned.add(Dnnl.activation(batch, context.node().out()));
+    x = owned.add(dnnl.activation(batch, context.node().in().get(0)));
+    y = owned.add(dnnl.activation(batch, context.node().out()));
+    biasDesc = owned.add(Dnnl.vector(geometry.outChannels));
     DnnlLayout layout = (DnnlLayout) context.layouts().get("weight");
     weight = layout.desc();
-    var forwardDesc = owned.add(geometry.forward(dnnl, training, x, weight, y, bias));
-    forward = owned.add(new Kernel(dnnl, forwardDesc, new convolution_forward(forwardDesc)));
+    memory.desc used = dnnl.roundsWeights() ? owned.add(dnnl.factors(geometry.weightDims)) : weight;
+    var forwardDesc = geometry.forward(dnnl, training, x, used, y, bias);
+    Kernel kernel = new Kernel(dnnl, forwardDesc, new convolution_forward(forwardDesc));
+    forward = owned.add(new WeightedForward(dnnl, weight, kernel, forwardDesc.weights_desc()));
     backward =
         training
-            ? owned.add(backward(dnnl, forwardDesc, context.needsInputGradient().get(0)))
+            ? owned.add(
+                backward(dnnl, workers, batch, forwardDesc, context.needsInputGradient().get(0)))
             : null;
   }
 
-  /** The layout of the weights that the forward primitive likes best. */
+  /** The layout that the forward primitive likes best, row-major where it takes a copy anyway. */
   static DnnlLayout weightLayout(Dnnl dnnl, int batch, LayerSpec.Conv2d spec, Node node) {
-    Geometry geometry = new Geometry(spec, node);
-    try (memory.desc x = Dnnl.activation(batch, node.in().get(0));
-        memory.desc y = Dnnl.activation(batch, node.out());
+    Geometry geometry = new Geometry(dnnl.precision(), spec, node);
+    if (dnnl.roundsWeights()) {
+      return DnnlLayout.rowMajor(dnnl, geometry.weightDims);
+    }
+    try (memory.desc x = dnnl.activation(batch, node.in().get(0));
+        memory.desc y = dnnl.activation(batch, node.out());
         memory.desc any = Dnnl.any(geometry.weightDims);
         var desc = geometry.forward(dnnl, true, x, any, y, spec.bias())) {
       return new DnnlLayout(dnnl, desc.weights_desc(), Dnnl.rowMajor(geometry.weightDims));
@@ -62,65 +81,41 @@ final class ConvOp implements Op {
   }
 
   private WeightedBackward backward(
-      Dnnl dnnl, convolution_forward.primitive_desc hint, boolean needsInputGradient) {
-    Geometry g = geometry;
-    memory.desc any = owned.add(Dnnl.any(g.weightDims));
-    memory.desc biasDesc = owned.add(Dnnl.vector(g.outChannels));
-    var weights =
-        g.choice.backwardWeights(
-            () ->
-                bias
-                    ? new convolution_backward_weights.primitive_desc(
-                        dnnl.engine(),
-                        algorithm.convolution_direct,
-                        x,
-                        any,
-                        biasDesc,
-                        y,
-                        g.strides,
-                        g.dilates,
-                        g.padBefore,
-                        g.padAfter,
-                        hint,
-                        dnnl.attributes(),
-                        false)
-                    : new convolution_backward_weights.primitive_desc(
-                        dnnl.engine(),
-                        algorithm.convolution_direct,
-                        x,
-                        any,
-                        y,
-                        g.strides,
-                        g.dilates,
-                        g.padBefore,
-                        g.padAfter,
-                        hint,
-                        dnnl.attributes(),
-                        false));
-    Kernel weightsKernel = new Kernel(dnnl, weights, new convolution_backward_weights(weights));
+      Dnnl dnnl,
+      Workers workers,
+      int batch,
+      convolution_forward.primitive_desc hint,
+      boolean needsInputGradient) {
+    WeightsGradient gradient = owned.add(gradient(dnnl, workers, batch));
     if (!needsInputGradient) {
-      return new WeightedBackward(
-          dnnl, weight, weightsKernel, weights.diff_weights_desc(), null, null);
+      return new WeightedBackward(dnnl, weight, gradient, null, null);
     }
-    var data =
-        g.choice.backwardData(
-            () ->
-                new convolution_backward_data.primitive_desc(
-                    dnnl.engine(),
-                    algorithm.convolution_direct,
-                    x,
-                    any,
-                    y,
-                    g.strides,
-                    g.dilates,
-                    g.padBefore,
-                    g.padAfter,
-                    hint,
-                    dnnl.attributes(),
-                    false));
-    Kernel dataKernel = new Kernel(dnnl, data, new convolution_backward_data(data));
-    return new WeightedBackward(
-        dnnl, weight, weightsKernel, weights.diff_weights_desc(), dataKernel, data.weights_desc());
+    var desc = geometry.backwardData(dnnl, x, y, hint);
+    Kernel data = new Kernel(dnnl, desc, new convolution_backward_data(desc));
+    return new WeightedBackward(dnnl, weight, gradient, data, desc.weights_desc());
+  }
+
+  /** A part for each thread where products are of bf16. */
+  private WeightsGradient gradient(Dnnl dnnl, Workers workers, int batch) {
+    int count = dnnl.precision() == Precision.BF16 ? Math.min(workers.parts(), batch) : 1;
+    List<WeightsGradient.Part> parts = new ArrayList<>();
+    for (int i = 0; i < count; i++) {
+      int samples = Workers.begin(batch, i + 1, count) - Workers.begin(batch, i, count);
+      Supplier<WeightsGradient.Part> part = () -> part(dnnl, samples);
+      parts.add(count == 1 ? part.get() : workers.alone(part));
+    }
+    return new WeightsGradient(dnnl, workers, weight, bias ? biasDesc : null, parts);
+  }
+
+  private WeightsGradient.Part part(Dnnl dnnl, int samples) {
+    memory.desc partX = dnnl.activation(samples, geometry.in);
+    memory.desc partY = dnnl.activation(samples, geometry.out);
+    try (memory.desc factors = dnnl.factors(geometry.weightDims);
+        var hint = geometry.forward(dnnl, true, partX, factors, partY, bias)) {
+      var desc = geometry.backwardWeights(dnnl, partX, partY, hint, bias);
+      Kernel kernel = new Kernel(dnnl, desc, new convolution_backward_weights(desc));
+      return new WeightsGradient.Part(kernel, partX, desc.diff_weights_desc(), partY);
+    }
   }
 
   @Override
@@ -131,23 +126,15 @@ final class ConvOp implements Op {
 
   @Override
   public void bind(Binding b) {
-    memory.desc biasDesc = owned.add(Dnnl.vector(geometry.outChannels));
-    forward
-        .with(DNNL_ARG_SRC, x, b.x().get(0))
-        .with(DNNL_ARG_WEIGHTS, weight, b.parameters().get("weight"))
-        .with(DNNL_ARG_DST, y, b.y());
-    if (bias) {
-      forward.with(DNNL_ARG_BIAS, biasDesc, b.parameters().get("bias"));
-    }
-    forward.ready(b.scratch());
+    forward.bind(b, x, y, bias ? biasDesc : null);
     if (backward != null) {
-      backward.bind(b, x, y, bias ? biasDesc : null);
+      backward.bind(b, x, y);
     }
   }
 
   @Override
   public void forward() {
-    forward.execute();
+    forward.run();
   }
 
   @Override
@@ -167,6 +154,8 @@ final class ConvOp implements Op {
 
   /** The convolution's dimensions as oneDNN takes them; its dilation counts the skipped taps. */
   private static final class Geometry {
+    final Shape in;
+    final Shape out;
     final int outChannels;
     final long[] weightDims;
     final long[] strides;
@@ -175,14 +164,15 @@ final class ConvOp implements Op {
     final long[] padAfter;
     final ConvChoice choice;
 
-    Geometry(LayerSpec.Conv2d spec, Node node) {
-      Shape in = node.in().get(0);
+    Geometry(Precision precision, LayerSpec.Conv2d spec, Node node) {
+      in = node.in().get(0);
+      out = node.out();
       Window2d window = spec.window(in);
       int r = spec.kernelSize().h();
       int s = spec.kernelSize().w();
       int groups = spec.groups();
       outChannels = spec.outChannels();
-      choice = new ConvChoice(in.channels(), outChannels, groups);
+      choice = new ConvChoice(precision, in.channels(), outChannels, groups);
       weightDims =
           groups == 1
               ? new long[] {outChannels, in.channels(), r, s}
@@ -229,6 +219,69 @@ final class ConvOp implements Op {
                     dilates,
                     padBefore,
                     padAfter,
+                    dnnl.attributes(),
+                    false));
+      }
+    }
+
+    /** Writes floats, in a layout of its own. */
+    convolution_backward_weights.primitive_desc backwardWeights(
+        Dnnl dnnl,
+        memory.desc x,
+        memory.desc y,
+        convolution_forward.primitive_desc hint,
+        boolean bias) {
+      try (memory.desc dw = Dnnl.any(weightDims);
+          memory.desc db = Dnnl.vector(outChannels)) {
+        return choice.backwardWeights(
+            () ->
+                bias
+                    ? new convolution_backward_weights.primitive_desc(
+                        dnnl.engine(),
+                        algorithm.convolution_direct,
+                        x,
+                        dw,
+                        db,
+                        y,
+                        strides,
+                        dilates,
+                        padBefore,
+                        padAfter,
+                        hint,
+                        dnnl.attributes(),
+                        false)
+                    : new convolution_backward_weights.primitive_desc(
+                        dnnl.engine(),
+                        algorithm.convolution_direct,
+                        x,
+                        dw,
+                        y,
+                        strides,
+                        dilates,
+                        padBefore,
+                        padAfter,
+                        hint,
+                        dnnl.attributes(),
+                        false));
+      }
+    }
+
+    convolution_backward_data.primitive_desc backwardData(
+        Dnnl dnnl, memory.desc x, memory.desc y, convolution_forward.primitive_desc hint) {
+      try (memory.desc w = dnnl.factors(weightDims)) {
+        return choice.backwardData(
+            () ->
+                new convolution_backward_data.primitive_desc(
+                    dnnl.engine(),
+                    algorithm.convolution_direct,
+                    x,
+                    w,
+                    y,
+                    strides,
+                    dilates,
+                    padBefore,
+                    padAfter,
+                    hint,
                     dnnl.attributes(),
                     false));
       }

@@ -42,7 +42,7 @@ public final class CpuOps implements OpFactory {
 
   @Override
   public Precision precision() {
-    return Precision.FP32;
+    return dnnl.precision();
   }
 
   @Override
@@ -71,12 +71,12 @@ public final class CpuOps implements OpFactory {
 
   @Override
   public Op conv2d(LayerSpec.Conv2d spec, Context context) {
-    return new ConvOp(dnnl, batch, training, spec, context);
+    return new ConvOp(dnnl, workers, batch, training, spec, context);
   }
 
   @Override
   public Op linear(LayerSpec.Linear spec, Context context) {
-    return new LinearOp(dnnl, batch, training, spec, context);
+    return new LinearOp(dnnl, workers, batch, training, spec, context);
   }
 
   @Override
@@ -148,9 +148,10 @@ public final class CpuOps implements OpFactory {
       DeviceBuffer labels) {
     CpuFeed source = (CpuFeed) feed;
     if (augmentation == null) {
-      return new StageOp(workers, batch, source, normalization, x, labels);
+      return new StageOp(workers, precision(), batch, source, normalization, x, labels);
     }
-    return new AugmentedStageOp(workers, batch, source, normalization, augmentation, x, labels);
+    return new AugmentedStageOp(
+        workers, precision(), batch, source, normalization, augmentation, x, labels);
   }
 
   @Override
@@ -163,7 +164,8 @@ public final class CpuOps implements OpFactory {
       DeviceBuffer labels,
       DeviceBuffer x,
       DeviceBuffer targets) {
-    return new MixOp(workers, batch, mix, image, classes, random, staged, labels, x, targets);
+    return new MixOp(
+        workers, precision(), batch, mix, image, classes, random, staged, labels, x, targets);
   }
 
   @Override
@@ -176,12 +178,12 @@ public final class CpuOps implements OpFactory {
       DeviceBuffer dz,
       DeviceBuffer metrics,
       DeviceBuffer clock) {
-    return new LossOp(batch, loss, classes, z, labels, targets, dz, metrics, clock);
+    return new LossOp(precision(), batch, loss, classes, z, labels, targets, dz, metrics, clock);
   }
 
   @Override
   public Op sum(List<DeviceBuffer> parts, DeviceBuffer total) {
-    int elements = Math.toIntExact(total.bytes() / Float.BYTES);
+    int elements = Math.toIntExact(total.bytes() / precision().elementBytes());
     SumOp op = new SumOp(dnnl, parts.size(), elements);
     List<DeviceBuffer> none = Collections.nCopies(parts.size(), null);
     op.bind(new Binding(parts, total, none, null, Map.of(), Map.of(), null, null));

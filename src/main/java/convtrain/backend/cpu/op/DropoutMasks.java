@@ -3,11 +3,11 @@ package convtrain.backend.cpu.op;
 import convtrain.backend.OpFactory.RandomState;
 import convtrain.backend.StepClock;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
+import convtrain.backend.cpu.dnnl.Elements;
 import convtrain.backend.cpu.dnnl.Workers;
 import convtrain.graph.Binomial;
 import convtrain.graph.Philox;
 import java.nio.ByteBuffer;
-import java.nio.FloatBuffer;
 import java.util.Arrays;
 
 /**
@@ -89,7 +89,7 @@ public final class DropoutMasks {
     private final Workers.Task dropPart = this::dropPart;
     private final Workers.Task zeroPart = this::zeroPart;
     private int step;
-    private FloatBuffer tensor;
+    private Elements tensor;
     private ReluBits bits;
 
     private Mask(long seed, int layer, double p, int elements) {
@@ -108,7 +108,7 @@ public final class DropoutMasks {
      * @param y of as many elements as the mask, in [N, H, W, C] order
      * @param passed y's bits, of which those of dropped elements are cleared too, or null
      */
-    void drop(FloatBuffer y, ReluBits passed) {
+    void drop(Elements y, ReluBits passed) {
       step = (int) clock.getLong(StepClock.BATCHES);
       tensor = y;
       bits = passed;
@@ -116,7 +116,7 @@ public final class DropoutMasks {
     }
 
     /** Sets to zero what fell in {@link #drop}. */
-    void zero(FloatBuffer dy) {
+    void zero(Elements dy) {
       tensor = dy;
       workers.run(zeroPart);
     }
@@ -129,7 +129,7 @@ public final class DropoutMasks {
         int count = drawChunk(chunk, lane);
         int start = chunk * CHUNK;
         for (int i = 0; i < count; i++) {
-          tensor.put(start + lane.dropped[i], 0f);
+          tensor.zero(start + lane.dropped[i]);
         }
         if (bits != null) {
           bits.keep(kept, chunk * GROUPS, (chunk + 1) * GROUPS);
@@ -144,7 +144,7 @@ public final class DropoutMasks {
         for (int rest = ~kept[word]; rest != 0; rest &= rest - 1) {
           int element = word * PER_GROUP + Integer.numberOfTrailingZeros(rest);
           if (element < elements) {
-            tensor.put(element, 0f);
+            tensor.zero(element);
           }
         }
       }

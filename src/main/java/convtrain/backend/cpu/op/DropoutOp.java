@@ -6,11 +6,11 @@ import convtrain.backend.Binding;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
-import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
+import convtrain.backend.cpu.dnnl.Elements;
 import convtrain.backend.cpu.dnnl.Kernel;
 import convtrain.graph.LayerSpec;
-import java.nio.FloatBuffer;
+import convtrain.graph.Precision;
 import org.bytedeco.dnnl.eltwise_forward;
 import org.bytedeco.dnnl.memory;
 
@@ -20,13 +20,14 @@ import org.bytedeco.dnnl.memory;
  */
 final class DropoutOp implements Op {
   private final Owned owned = new Owned();
+  private final Precision precision;
   private final boolean training;
   private final memory.desc x;
   private final Kernel forward;
   private final Kernel backward;
   private final DropoutMasks.Mask mask;
-  private FloatBuffer y;
-  private FloatBuffer dx;
+  private Elements y;
+  private Elements dx;
 
   DropoutOp(
       Dnnl dnnl,
@@ -35,8 +36,9 @@ final class DropoutOp implements Op {
       LayerSpec.Dropout spec,
       Context context,
       DropoutMasks masks) {
+    precision = dnnl.precision();
     this.training = training;
-    x = owned.add(Dnnl.activation(batch, context.node().out()));
+    x = owned.add(dnnl.activation(batch, context.node().out()));
     float scale = training ? DropoutMasks.scale(spec.p()) : 1;
     forward = owned.add(scaling(dnnl, scale));
     boolean needsInputGradient = training && context.needsInputGradient().get(0);
@@ -89,13 +91,13 @@ final class DropoutOp implements Op {
   @Override
   public void bind(Binding b) {
     forward.with(DNNL_ARG_SRC, x, b.x().get(0)).with(DNNL_ARG_DST, x, b.y()).ready(b.scratch());
-    y = CpuBuffer.floats(b.y());
+    y = Elements.of(precision, b.y());
     if (backward != null) {
       backward
           .with(DNNL_ARG_SRC, x, b.dy())
           .with(DNNL_ARG_DST, x, b.dx().get(0))
           .ready(b.scratch());
-      dx = CpuBuffer.floats(b.dx().get(0));
+      dx = Elements.of(precision, b.dx().get(0));
     }
   }
 

@@ -64,7 +64,7 @@ final class ElementwiseOp implements Op {
   ElementwiseOp(
       Dnnl dnnl, int batch, boolean training, LayerSpec.Activation spec, Context context) {
     function = Function.of(spec);
-    x = owned.add(Dnnl.activation(batch, context.node().out()));
+    x = owned.add(dnnl.activation(batch, context.node().out()));
     int kind = training ? dnnl_forward_training : dnnl_forward_inference;
     // The hint of a backward primitive must name its own form of the algorithm.
     int algorithm = training ? function.backward : function.forward;

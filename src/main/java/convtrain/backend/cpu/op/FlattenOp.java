@@ -30,8 +30,8 @@ final class FlattenOp implements Op {
   FlattenOp(Dnnl dnnl, int batch, boolean training, Node node) {
     Shape in = node.in().get(0);
     sameOrder = in.channels() == 1 || in.isVector();
-    image = owned.add(Dnnl.activation(batch, in));
-    flat = owned.add(Dnnl.rowMajor(batch, in.channels(), in.height(), in.width()));
+    image = owned.add(dnnl.activation(batch, in));
+    flat = owned.add(dnnl.activation(memory.format_tag.abcd, batch, in));
     forward = owned.add(Kernel.reorder(dnnl, image, flat));
     backward = training ? owned.add(Kernel.reorder(dnnl, flat, image)) : null;
   }

@@ -9,8 +9,10 @@ import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.DnnlLayout;
 import convtrain.backend.cpu.dnnl.Kernel;
+import convtrain.backend.cpu.dnnl.Workers;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.Node;
+import java.util.List;
 import org.bytedeco.dnnl.inner_product_backward_data;
 import org.bytedeco.dnnl.inner_product_backward_weights;
 import org.bytedeco.dnnl.inner_product_forward;
@@ -19,38 +21,53 @@ import org.bytedeco.dnnl.memory;
 /** y = x w^T + bias: x [N, in], w [out, in], bias [out], y [N, out]; see {@link ConvOp}. */
 final class LinearOp implements Op {
   private final Owned owned = new Owned();
+  private final int batch;
   private final int outFeatures;
   private final boolean bias;
-  private final Kernel forward;
+  private final WeightedForward forward;
   private final WeightedBackward backward;
   private final memory.desc x;
   private final memory.desc weight;
   private final memory.desc y;
   private final memory.desc biasDesc;
 
-  LinearOp(Dnnl dnnl, int batch, boolean training, LayerSpec.Linear spec, Context context) {
+  LinearOp(
+      Dnnl dnnl,
+      Workers workers,
+      int batch,
+      boolean training,
+      LayerSpec.Linear spec,
+      Context context) {
+    this.batch = batch;
     int inFeatures = context.node().in().get(0).channels();
     outFeatures = spec.outFeatures();
     bias = spec.bias();
-    x = owned.add(Dnnl.matrix(batch, inFeatures));
-    y = owned.add(Dnnl.matrix(batch, outFeatures));
+    x = owned.add(dnnl.matrix(batch, inFeatures));
+    y = owned.add(dnnl.matrix(batch, outFeatures));
     biasDesc = owned.add(Dnnl.vector(outFeatures));
     weight = ((DnnlLayout) context.layouts().get("weight")).desc();
-    var forwardDesc = describe(dnnl, training, x, weight, bias ? biasDesc : null, y);
-    forward = owned.add(new Kernel(dnnl, forwardDesc, new inner_product_forward(forwardDesc)));
+    memory.desc used =
+        dnnl.roundsWeights() ? owned.add(dnnl.factors(outFeatures, inFeatures)) : weight;
+    var forwardDesc = describe(dnnl, training, x, used, bias ? biasDesc : null, y);
+    Kernel kernel = new Kernel(dnnl, forwardDesc, new inner_product_forward(forwardDesc));
+    forward = owned.add(new WeightedForward(dnnl, weight, kernel, forwardDesc.weights_desc()));
     backward =
         training
             ? owned.add(
-                backward(dnnl, inFeatures, forwardDesc, context.needsInputGradient().get(0)))
+                backward(
+                    dnnl, workers, inFeatures, forwardDesc, context.needsInputGradient().get(0)))
             : null;
   }
 
-  /** The layout of the weights that the forward primitive likes best. */
+  /** The layout that the forward primitive likes best, row-major where it takes a copy anyway. */
   static DnnlLayout weightLayout(Dnnl dnnl, int batch, LayerSpec.Linear spec, Node node) {
     int inFeatures = node.in().get(0).channels();
     int outFeatures = spec.outFeatures();
-    try (memory.desc x = Dnnl.matrix(batch, inFeatures);
-        memory.desc y = Dnnl.matrix(batch, outFeatures);
+    if (dnnl.roundsWeights()) {
+      return DnnlLayout.rowMajor(dnnl, outFeatures, inFeatures);
+    }
+    try (memory.desc x = dnnl.matrix(batch, inFeatures);
+        memory.desc y = dnnl.matrix(batch, outFeatures);
         memory.desc any = Dnnl.any(outFeatures, inFeatures);
         memory.desc biasDesc = Dnnl.vector(outFeatures);
         var desc = describe(dnnl, true, x, any, spec.bias() ? biasDesc : null, y)) {
@@ -75,27 +92,38 @@ final class LinearOp implements Op {
 
   private WeightedBackward backward(
       Dnnl dnnl,
+      Workers workers,
       int inFeatures,
       inner_product_forward.primitive_desc hint,
       boolean needsInputGradient) {
-    memory.desc any = owned.add(Dnnl.any(outFeatures, inFeatures));
-    var weights =
-        bias
-            ? new inner_product_backward_weights.primitive_desc(
-                dnnl.engine(), x, any, biasDesc, y, hint, dnnl.attributes(), false)
-            : new inner_product_backward_weights.primitive_desc(
-                dnnl.engine(), x, any, y, hint, dnnl.attributes(), false);
-    Kernel weightsKernel = new Kernel(dnnl, weights, new inner_product_backward_weights(weights));
+    WeightsGradient gradient = owned.add(gradient(dnnl, workers, inFeatures, hint));
     if (!needsInputGradient) {
-      return new WeightedBackward(
-          dnnl, weight, weightsKernel, weights.diff_weights_desc(), null, null);
+      return new WeightedBackward(dnnl, weight, gradient, null, null);
     }
-    var data =
-        new inner_product_backward_data.primitive_desc(
-            dnnl.engine(), x, any, y, hint, dnnl.attributes(), false);
-    Kernel dataKernel = new Kernel(dnnl, data, new inner_product_backward_data(data));
-    return new WeightedBackward(
-        dnnl, weight, weightsKernel, weights.diff_weights_desc(), dataKernel, data.weights_desc());
+    try (memory.desc w = dnnl.factors(outFeatures, inFeatures)) {
+      var desc =
+          new inner_product_backward_data.primitive_desc(
+              dnnl.engine(), x, w, y, hint, dnnl.attributes(), false);
+      Kernel data = new Kernel(dnnl, desc, new inner_product_backward_data(desc));
+      return new WeightedBackward(dnnl, weight, gradient, data, desc.weights_desc());
+    }
+  }
+
+  private WeightsGradient gradient(
+      Dnnl dnnl, Workers workers, int inFeatures, inner_product_forward.primitive_desc hint) {
+    memory.desc partX = dnnl.matrix(batch, inFeatures);
+    memory.desc partY = dnnl.matrix(batch, outFeatures);
+    try (memory.desc dw = Dnnl.any(outFeatures, inFeatures)) {
+      var desc =
+          bias
+              ? new inner_product_backward_weights.primitive_desc(
+                  dnnl.engine(), partX, dw, biasDesc, partY, hint, dnnl.attributes(), false)
+              : new inner_product_backward_weights.primitive_desc(
+                  dnnl.engine(), partX, dw, partY, hint, dnnl.attributes(), false);
+      Kernel kernel = new Kernel(dnnl, desc, new inner_product_backward_weights(desc));
+      var all = new WeightsGradient.Part(kernel, partX, desc.diff_weights_desc(), partY);
+      return new WeightsGradient(dnnl, workers, weight, bias ? biasDesc : null, List.of(all));
+    }
   }
 
   @Override
@@ -106,22 +134,15 @@ final class LinearOp implements Op {
 
   @Override
   public void bind(Binding b) {
-    forward
-        .with(DNNL_ARG_SRC, x, b.x().get(0))
-        .with(DNNL_ARG_WEIGHTS, weight, b.parameters().get("weight"))
-        .with(DNNL_ARG_DST, y, b.y());
-    if (bias) {
-      forward.with(DNNL_ARG_BIAS, biasDesc, b.parameters().get("bias"));
-    }
-    forward.ready(b.scratch());
+    forward.bind(b, x, y, bias ? biasDesc : null);
     if (backward != null) {
-      backward.bind(b, x, y, bias ? biasDesc : null);
+      backward.bind(b, x, y);
     }
   }
 
   @Override
   public void forward() {
-    forward.execute();
+    forward.run();
   }
 
   @Override

@@ -4,7 +4,9 @@ import convtrain.backend.DeviceBuffer;
 import convtrain.backend.StepClock;
 import convtrain.backend.StepMetrics;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
+import convtrain.backend.cpu.dnnl.Elements;
 import convtrain.graph.LossSpec;
+import convtrain.graph.Precision;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 
@@ -21,10 +23,10 @@ final class LossOp extends ForwardOnly {
   private final int classes;
   private final boolean squared;
   private final double smoothing;
-  private final FloatBuffer z;
+  private final Elements z;
   private final ByteBuffer labels;
   private final FloatBuffer targets;
-  private final FloatBuffer gradient;
+  private final Elements gradient;
   private final ByteBuffer metrics;
   private final ByteBuffer clock;
   private final float[] row;
@@ -37,6 +39,7 @@ final class LossOp extends ForwardOnly {
    * @param dz may be null: evaluation only
    */
   LossOp(
+      Precision precision,
       int batch,
       LossSpec loss,
       int classes,
@@ -50,10 +53,10 @@ final class LossOp extends ForwardOnly {
     this.classes = classes;
     squared = loss instanceof LossSpec.Mse;
     smoothing = loss instanceof LossSpec.CrossEntropy entropy ? entropy.labelSmoothing() : 0;
-    this.z = CpuBuffer.floats(z);
+    this.z = Elements.of(precision, z);
     this.labels = ((CpuBuffer) labels).asBytes();
     this.targets = targets == null ? null : CpuBuffer.floats(targets);
-    gradient = dz == null ? null : CpuBuffer.floats(dz);
+    gradient = dz == null ? null : Elements.of(precision, dz);
     this.metrics = ((CpuBuffer) metrics).asBytes();
     this.clock = ((CpuBuffer) clock).asBytes();
     row = new float[classes];

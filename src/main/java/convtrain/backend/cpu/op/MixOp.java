@@ -4,9 +4,11 @@ import convtrain.backend.DeviceBuffer;
 import convtrain.backend.OpFactory.RandomState;
 import convtrain.backend.StepClock;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
+import convtrain.backend.cpu.dnnl.Elements;
 import convtrain.backend.cpu.dnnl.Workers;
 import convtrain.graph.MixDraw;
 import convtrain.graph.MixSpec;
+import convtrain.graph.Precision;
 import convtrain.graph.Shape;
 import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
@@ -20,9 +22,9 @@ final class MixOp extends ForwardOnly {
   private final boolean cuts;
   private final MixDraw draw;
   private final ByteBuffer clock;
-  private final FloatBuffer staged;
+  private final Elements staged;
   private final ByteBuffer labels;
-  private final FloatBuffer x;
+  private final Elements x;
   private final FloatBuffer targets;
   private final float[][] own;
   private final float[][] other;
@@ -31,6 +33,7 @@ final class MixOp extends ForwardOnly {
 
   MixOp(
       Workers workers,
+      Precision precision,
       int batch,
       MixSpec spec,
       Shape image,
@@ -47,9 +50,9 @@ final class MixOp extends ForwardOnly {
     cuts = spec instanceof MixSpec.Cutmix;
     draw = new MixDraw(spec, image, random.seed());
     clock = ((CpuBuffer) random.clock()).asBytes();
-    this.staged = CpuBuffer.floats(staged);
+    this.staged = Elements.of(precision, staged);
     this.labels = ((CpuBuffer) labels).asBytes();
-    this.x = CpuBuffer.floats(x);
+    this.x = Elements.of(precision, x);
     this.targets = CpuBuffer.floats(targets);
     own = new float[workers.parts()][image.elements()];
     other = new float[workers.parts()][image.elements()];

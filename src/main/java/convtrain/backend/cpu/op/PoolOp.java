@@ -56,8 +56,8 @@ final class PoolOp implements Op {
     this.dnnl = dnnl;
     Shape in = node.in().get(0);
     out = node.out();
-    x = owned.add(Dnnl.activation(batch, in));
-    y = owned.add(Dnnl.activation(batch, out));
+    x = owned.add(dnnl.activation(batch, in));
+    y = owned.add(dnnl.activation(batch, out));
     int prop = training ? dnnl_forward_training : dnnl_forward_inference;
     long[] kernel = Dnnl.dims(window.kernel().h(), window.kernel().w());
     long[] strides = Dnnl.dims(window.stride().h(), window.stride().w());

@@ -1,7 +1,7 @@
 package convtrain.backend.cpu.op;
 
 import convtrain.backend.cpu.dnnl.CpuBuffer;
-import java.nio.FloatBuffer;
+import convtrain.backend.cpu.dnnl.Elements;
 import java.nio.IntBuffer;
 
 /**
@@ -14,19 +14,19 @@ import java.nio.IntBuffer;
  */
 final class ReluBits {
   private final IntBuffer bits;
-  private final FloatBuffer y;
+  private final Elements y;
   private boolean agreed;
 
-  private ReluBits(IntBuffer bits, FloatBuffer y) {
+  private ReluBits(IntBuffer bits, Elements y) {
     this.bits = bits;
     this.y = y;
   }
 
   /** The bits in a workspace, or null if its size shows that it holds something else. */
-  static ReluBits in(CpuBuffer workspace, FloatBuffer y) {
-    int words = y.capacity() / Integer.SIZE;
+  static ReluBits in(CpuBuffer workspace, Elements y) {
+    int words = y.count() / Integer.SIZE;
     boolean fits =
-        y.capacity() % Integer.SIZE == 0 && workspace.bytes() == (long) words * Integer.BYTES;
+        y.count() % Integer.SIZE == 0 && workspace.bytes() == (long) words * Integer.BYTES;
     return fits ? new ReluBits(workspace.asBytes().asIntBuffer(), y) : null;
   }
 
@@ -55,13 +55,13 @@ final class ReluBits {
   /** Whether bit by bit y is positive; only a y of both kinds can tell. */
   private boolean compare() {
     int positive = 0;
-    for (int e = 0; e < y.capacity(); e++) {
+    for (int e = 0; e < y.count(); e++) {
       boolean passed = (bits.get(e / Integer.SIZE) >>> e % Integer.SIZE & 1) == 1;
       if (passed != y.get(e) > 0) {
         return false;
       }
       positive += passed ? 1 : 0;
     }
-    return positive > 0 && positive < y.capacity();
+    return positive > 0 && positive < y.count();
   }
 }

@@ -23,7 +23,7 @@ final class SoftmaxOp implements Op {
   private final Kernel backward;
 
   SoftmaxOp(Dnnl dnnl, int batch, boolean training, LayerSpec.AnySoftmax spec, Context context) {
-    x = owned.add(Dnnl.activation(batch, context.node().out()));
+    x = owned.add(dnnl.activation(batch, context.node().out()));
     int kind = training ? dnnl_forward_training : dnnl_forward_inference;
     int algorithm = spec.log() ? dnnl_softmax_log : dnnl_softmax_accurate;
     var desc =

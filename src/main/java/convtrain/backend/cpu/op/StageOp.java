@@ -3,13 +3,14 @@ package convtrain.backend.cpu.op;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
+import convtrain.backend.cpu.dnnl.Elements;
 import convtrain.backend.cpu.dnnl.Workers;
+import convtrain.graph.Precision;
 import convtrain.graph.Shape;
 import java.nio.ByteBuffer;
-import java.nio.FloatBuffer;
 
 /**
- * The start of a step: batch bytes [N, C, H, W] become normalised floats [N, H, W, C], through a
+ * The start of a step: batch bytes [N, C, H, W] become normalised elements [N, H, W, C], through a
  * table of 256 floats per channel, the samples dealt out to the workers; labels are copied.
  */
 final class StageOp extends ForwardOnly {
@@ -20,13 +21,14 @@ final class StageOp extends ForwardOnly {
   private final float[] table;
   private final byte[][] bytes;
   private final float[][] floats;
-  private final FloatBuffer x;
+  private final Elements x;
   private final ByteBuffer hostLabels;
   private final ByteBuffer labels;
   private final Workers.Task normalizeAll = this::normalizePart;
 
   StageOp(
       Workers workers,
+      Precision precision,
       int batch,
       CpuFeed feed,
       Normalization normalization,
@@ -39,7 +41,7 @@ final class StageOp extends ForwardOnly {
     this.table = normalization.table();
     this.bytes = new byte[workers.parts()][image.elements()];
     this.floats = new float[workers.parts()][image.elements()];
-    this.x = ((CpuBuffer) x).asFloats();
+    this.x = Elements.of(precision, x);
     this.labels = ((CpuBuffer) labels).asBytes();
     this.hostLabels = feed.labels().duplicate().limit(batch * Integer.BYTES);
   }

@@ -30,7 +30,7 @@ final class SumOp implements Op {
    */
   SumOp(Dnnl dnnl, int inputs, int elements) {
     this.dnnl = dnnl;
-    flat = owned.add(Dnnl.vector(elements));
+    flat = owned.add(dnnl.flat(elements));
     float[] ones = new float[inputs];
     Arrays.fill(ones, 1);
     memory.desc[] all = new memory.desc[inputs];

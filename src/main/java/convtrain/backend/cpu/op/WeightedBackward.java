@@ -14,42 +14,36 @@ import org.bytedeco.dnnl.memory;
 
 /**
  * The backward pass of a layer with weights (convolution, linear): dw from x and dy, then dx from w
- * and dy, with a reorder where a primitive wants the weights in another layout than storage.
+ * and dy, with a reorder where that primitive wants the weights otherwise than they are stored.
  *
- * <p>Scratch memory: the primitives' own first, then one copy of the weights.
+ * <p>Scratch memory, by turns: the gradient's; that of the primitives of dx, then a copy of the
+ * weights.
  */
 final class WeightedBackward implements AutoCloseable {
   private final Owned owned = new Owned();
   private final memory.desc stored;
-  private final Kernel weights;
-  private final memory.desc weightsLayout;
+  private final WeightsGradient gradient;
   private final Kernel data;
   private final memory.desc dataLayout;
-  private final Kernel gradientToStored;
   private final Kernel storedToData;
 
   /**
-   * Takes ownership of the kernels and of the two layouts; {@code data} and its layout are null
-   * where dx is not needed.
+   * Takes ownership of the gradient, the kernel and its layout; {@code data} and {@code dataLayout}
+   * are null where dx is not needed.
    *
-   * @param stored layout of the weights and their gradient in storage
+   * @param stored layout of the weights in storage
+   * @param dataLayout the one in which {@code data} wants them
    */
   WeightedBackward(
       Dnnl dnnl,
       memory.desc stored,
-      Kernel weights,
-      memory.desc weightsLayout,
+      WeightsGradient gradient,
       Kernel data,
       memory.desc dataLayout) {
     this.stored = stored;
-    this.weights = owned.add(weights);
-    this.weightsLayout = owned.add(weightsLayout);
+    this.gradient = owned.add(gradient);
     this.data = data == null ? null : owned.add(data);
     this.dataLayout = dataLayout == null ? null : owned.add(dataLayout);
-    gradientToStored =
-        Dnnl.same(weightsLayout, stored)
-            ? null
-            : owned.add(Kernel.reorder(dnnl, weightsLayout, stored));
     storedToData =
         data == null || Dnnl.same(dataLayout, stored)
             ? null
@@ -57,62 +51,43 @@ final class WeightedBackward implements AutoCloseable {
   }
 
   long scratchBytes() {
-    return ownScratch() + copyBytes();
+    return Math.max(gradient.scratchBytes(), ownScratch() + copyBytes());
   }
 
-  /** The primitives' own scratch, rounded up so that the copy behind it is aligned. */
+  /** What the primitives of dx need, rounded up so that the copy behind it is aligned. */
   private long ownScratch() {
-    long bytes = weights.scratchBytes();
-    for (Kernel kernel : new Kernel[] {data, gradientToStored, storedToData}) {
-      bytes = Math.max(bytes, kernel == null ? 0 : kernel.scratchBytes());
-    }
+    long bytes = data == null ? 0 : data.scratchBytes();
+    bytes = Math.max(bytes, storedToData == null ? 0 : storedToData.scratchBytes());
     return (bytes + 63) / 64 * 64;
   }
 
   private long copyBytes() {
-    long gradient = gradientToStored == null ? 0 : weightsLayout.get_size();
-    return Math.max(gradient, storedToData == null ? 0 : dataLayout.get_size());
+    return storedToData == null ? 0 : dataLayout.get_size();
   }
 
-  /** Ties everything to memory; {@code biasDesc} is null for a layer without bias. */
-  void bind(Binding b, memory.desc x, memory.desc y, memory.desc biasDesc) {
-    DeviceBuffer copy = copyBytes() == 0 ? null : b.scratch().slice(ownScratch(), copyBytes());
-    DeviceBuffer dw = b.gradients().get("weight");
-    weights
-        .with(DNNL_ARG_SRC, x, b.x().get(0))
-        .with(DNNL_ARG_DIFF_DST, y, b.dy())
-        .with(DNNL_ARG_DIFF_WEIGHTS, weightsLayout, gradientToStored == null ? dw : copy);
-    if (biasDesc != null) {
-      weights.with(DNNL_ARG_DIFF_BIAS, biasDesc, b.gradients().get("bias"));
-    }
-    weights.ready(b.scratch());
-    if (gradientToStored != null) {
-      gradientToStored
-          .with(DNNL_ARG_FROM, weightsLayout, copy)
-          .with(DNNL_ARG_TO, stored, dw)
-          .ready(b.scratch());
-    }
+  /** Ties everything to memory. */
+  void bind(Binding b, memory.desc x, memory.desc y) {
+    gradient.bind(b);
     if (data == null) {
       return;
     }
-    DeviceBuffer w = b.parameters().get("weight");
+    DeviceBuffer used = b.parameters().get("weight");
     if (storedToData != null) {
+      DeviceBuffer copy = b.scratch().slice(ownScratch(), copyBytes());
       storedToData
-          .with(DNNL_ARG_FROM, stored, w)
+          .with(DNNL_ARG_FROM, stored, used)
           .with(DNNL_ARG_TO, dataLayout, copy)
           .ready(b.scratch());
+      used = copy;
     }
     data.with(DNNL_ARG_DIFF_DST, y, b.dy())
-        .with(DNNL_ARG_WEIGHTS, dataLayout, storedToData == null ? w : copy)
+        .with(DNNL_ARG_WEIGHTS, dataLayout, used)
         .with(DNNL_ARG_DIFF_SRC, x, b.dx().get(0))
         .ready(b.scratch());
   }
 
   void run() {
-    weights.execute();
-    if (gradientToStored != null) {
-      gradientToStored.execute();
-    }
+    gradient.run();
     if (data != null) {
       if (storedToData != null) {
         storedToData.execute();
@@ -122,9 +97,9 @@ final class WeightedBackward implements AutoCloseable {
   }
 
   String implementation() {
-    return Stream.of(weights, gradientToStored, storedToData, data)
-        .filter(Objects::nonNull)
-        .map(Kernel::implementation)
+    Stream<String> forData =
+        Stream.of(storedToData, data).filter(Objects::nonNull).map(Kernel::implementation);
+    return Stream.concat(Stream.of(gradient.implementation()), forData)
         .collect(Collectors.joining(" | "));
   }
 

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import com.sun.management.ThreadMXBean;
+import convtrain.graph.Precision;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -174,11 +175,28 @@ class WorkersTest {
     }
   }
 
+  @Test
+  void whatIsMadeAloneHasOneThreadAndThenAllAreBack() {
+    Workers workers = new Workers(2);
+    int threads = OpenMp.omp_get_max_threads();
+    assertThat(workers.<Integer>alone(OpenMp::omp_get_max_threads)).isEqualTo(1);
+    assertThat(OpenMp.omp_get_max_threads()).isEqualTo(threads);
+    assertThatThrownBy(
+            () ->
+                workers.alone(
+                    () -> {
+                      throw new IllegalArgumentException("not made");
+                    }))
+        .hasMessage("not made");
+    assertThat(OpenMp.omp_get_max_threads()).isEqualTo(threads);
+    assertThat(new Workers(1).<String>alone(() -> "made")).isEqualTo("made");
+  }
+
   /** Two OpenMP libraries would each keep their own threads spinning. */
   @Test
   void openMpIsTheOneThatOneDnnUses() throws Exception {
     new Workers(2).run((part, parts) -> {});
-    try (Dnnl dnnl = new Dnnl()) {
+    try (Dnnl dnnl = new Dnnl(Precision.FP32)) {
       dnnl.stream();
       Set<String> libraries =
           Files.readAllLines(Path.of("/proc/self/maps")).stream()

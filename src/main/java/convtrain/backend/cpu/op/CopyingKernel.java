@@ -11,23 +11,26 @@ import convtrain.graph.Shape;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.primitive_desc;
 
 /**
- * A kernel over activations that may want them in blocks of channels. Where oneDNN has vector code
- * for blocks only, the kernel works on copies padded to whole blocks, with reorders before and
- * after: batch norm over 10 channels is three times faster that way (benchmarks/cpu.md). Where the
- * plain layout has vector code, nothing is copied.
+ * A kernel over activations that may want them otherwise than they lie in the plan. Where oneDNN
+ * has no vector code for the plan's layout, the kernel works on copies, with reorders before and
+ * after: on blocks of channels, padded (batch norm over 10 channels is three times faster that
+ * way), or on floats where activations are bf16 (over 8 channels, ten times faster;
+ * benchmarks/cpu.md). Where the plan's layout has vector code, nothing is copied.
  *
  * <p>Scratch memory: the primitives' own first, then the copies, each 64-byte aligned.
  */
-final class BlockedKernel implements AutoCloseable {
+final class CopyingKernel implements AutoCloseable {
   private final Owned owned = new Owned();
   private final Dnnl dnnl;
   private final Kernel kernel;
   private final memory.desc plain;
   private final memory.desc inside;
+  private final boolean keepsOrder;
   private final int copies;
   private final long ownBytes;
   private final List<Kernel> before = new ArrayList<>();
@@ -41,12 +44,13 @@ final class BlockedKernel implements AutoCloseable {
    * @param inside the layout that the kernel was made for, from {@link #layout}
    * @param reads how many activations the kernel reads
    */
-  BlockedKernel(Dnnl dnnl, Kernel kernel, memory.desc plain, memory.desc inside, int reads) {
+  CopyingKernel(Dnnl dnnl, Kernel kernel, memory.desc plain, memory.desc inside, int reads) {
     this.dnnl = dnnl;
     this.kernel = owned.add(kernel);
     this.plain = plain;
     this.inside = inside;
     copies = Dnnl.same(plain, inside) ? 0 : reads;
+    keepsOrder = inside.get_inner_nblks() == 0;
     long bytes = kernel.scratchBytes();
     if (copies > 0) {
       try (Kernel in = Kernel.reorder(dnnl, plain, inside);
@@ -58,20 +62,24 @@ final class BlockedKernel implements AutoCloseable {
   }
 
   /**
-   * The layout to make a kernel for: the plain one if it has vector code; else blocks of 16
-   * channels, or of 8 where those pad less or where there is vector code for 8 only.
+   * The layout to make a kernel for, the first that has vector code: the plan's own; the same as
+   * floats; blocks of 16 or of 8 channels, whichever pad less.
    *
    * @param descriptor makes the primitive's descriptor for a layout
    */
   static memory.desc layout(
-      int batch, Shape shape, Function<memory.desc, primitive_desc> descriptor) {
-    List<memory.format_tag> tags = new ArrayList<>(List.of(memory.format_tag.acdb));
-    if ((shape.channels() - 1) % 16 >= 8) {
-      tags.add(memory.format_tag.aBcd16b);
-    }
-    tags.add(memory.format_tag.aBcd8b);
-    for (memory.format_tag tag : tags) {
-      memory.desc layout = Dnnl.desc(tag, batch, shape.channels(), shape.height(), shape.width());
+      Dnnl dnnl, int batch, Shape shape, Function<memory.desc, primitive_desc> descriptor) {
+    boolean eightsPadLess = (shape.channels() - 1) % 16 < 8;
+    memory.format_tag few = eightsPadLess ? memory.format_tag.aBcd8b : memory.format_tag.aBcd16b;
+    memory.format_tag many = eightsPadLess ? memory.format_tag.aBcd16b : memory.format_tag.aBcd8b;
+    List<Supplier<memory.desc>> layouts =
+        List.of(
+            () -> dnnl.activation(batch, shape),
+            () -> Dnnl.floats(batch, shape),
+            () -> dnnl.activation(few, batch, shape),
+            () -> dnnl.activation(many, batch, shape));
+    for (Supplier<memory.desc> candidate : layouts) {
+      memory.desc layout = candidate.get();
       try (primitive_desc desc = descriptor.apply(layout)) {
         if (Kernel.implementation(desc).contains("jit")) {
           return layout;
@@ -79,7 +87,7 @@ final class BlockedKernel implements AutoCloseable {
       }
       layout.close();
     }
-    return Dnnl.activation(batch, shape);
+    return dnnl.activation(batch, shape);
   }
 
   long scratchBytes() {
@@ -97,7 +105,7 @@ final class BlockedKernel implements AutoCloseable {
   }
 
   /** Ties an activation that is read. */
-  BlockedKernel reads(int argument, DeviceBuffer tensor) {
+  CopyingKernel reads(int argument, DeviceBuffer tensor) {
     if (copies == 0) {
       kernel.with(argument, plain, tensor);
     } else {
@@ -108,7 +116,7 @@ final class BlockedKernel implements AutoCloseable {
   }
 
   /** Ties the activation that is written; its copy takes the place of the last one read. */
-  BlockedKernel writes(int argument, DeviceBuffer tensor) {
+  CopyingKernel writes(int argument, DeviceBuffer tensor) {
     if (copies == 0) {
       kernel.with(argument, plain, tensor);
     } else {
@@ -145,9 +153,15 @@ final class BlockedKernel implements AutoCloseable {
     }
   }
 
-  /** The kernel's implementation, and whether it works on copies. */
+  /** Whether the kernel meets the elements in the plan's order: not in blocks. */
+  boolean keepsOrder() {
+    return keepsOrder;
+  }
+
+  /** The kernel's implementation, and what it works on if on copies. */
   String implementation() {
-    return kernel.implementation() + (copies == 0 ? "" : " on blocks");
+    String copied = keepsOrder ? " on floats" : " on blocks";
+    return kernel.implementation() + (copies == 0 ? "" : copied);
   }
 
   @Override
