@@ -3,7 +3,9 @@ package convtrain.peers;
 import static org.bytedeco.pytorch.global.torch.set_num_threads;
 
 import convtrain.graph.LayerSpec;
+import convtrain.graph.Precision;
 import java.io.IOException;
+import java.util.List;
 import org.bytedeco.javacpp.Loader;
 import org.bytedeco.pytorch.global.torch;
 import picocli.CommandLine.Command;
@@ -19,6 +21,12 @@ public final class PyTorchPeer extends PeerCommand {
           "contiguous or channels_last, then any of +plain_relu and one of +native_dropout,"
               + " +random_bits, +mask_pool")
   private String mode;
+
+  @Option(
+      names = "--precision",
+      defaultValue = "fp32",
+      description = "fp32, or bf16: PyTorch's autocast")
+  private Precision precision;
 
   public static void main(String[] args) throws IOException {
     // Every tensor of a step dies with the step's scope: the collector need not watch over it.
@@ -44,6 +52,15 @@ public final class PyTorchPeer extends PeerCommand {
   String version() {
     return "org.bytedeco:pytorch:%s, %d threads"
         .formatted(torch.class.getPackage().getImplementationVersion(), torch.get_num_threads());
+  }
+
+  @Override
+  List<String> overrides() {
+    if (precision != Precision.FP32 && precision != Precision.BF16) {
+      throw new IllegalArgumentException(
+          "--precision=%s; expected fp32 or bf16".formatted(precision.word()));
+    }
+    return List.of("train.precision=" + precision.word());
   }
 
   @Override

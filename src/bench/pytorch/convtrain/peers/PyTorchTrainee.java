@@ -1,12 +1,16 @@
 package convtrain.peers;
 
+import static org.bytedeco.pytorch.global.torch.clear_cache;
 import static org.bytedeco.pytorch.global.torch.cross_entropy_loss;
 import static org.bytedeco.pytorch.global.torch.from_blob;
 import static org.bytedeco.pytorch.global.torch.manual_seed;
+import static org.bytedeco.pytorch.global.torch.set_autocast_dtype;
+import static org.bytedeco.pytorch.global.torch.set_autocast_enabled;
 import static org.bytedeco.pytorch.global.torch.zeros;
 
 import convtrain.data.Dataset;
 import convtrain.graph.OptimizerSpec;
+import convtrain.graph.Precision;
 import java.nio.ByteBuffer;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.IntPointer;
@@ -19,6 +23,7 @@ import org.bytedeco.pytorch.Scalar;
 import org.bytedeco.pytorch.Tensor;
 import org.bytedeco.pytorch.TensorOptional;
 import org.bytedeco.pytorch.TensorOptions;
+import org.bytedeco.pytorch.global.torch.DeviceType;
 import org.bytedeco.pytorch.global.torch.ScalarType;
 
 /** Data, network and optimizer as PyTorch's tensors; autograd and its own SGD train. */
@@ -29,6 +34,7 @@ final class PyTorchTrainee implements Trainee {
   private final PyTorchVariant variant;
   private final PyTorchNetwork network;
   private final SGD sgd;
+  private final boolean mixed;
   private final Tensor images;
   private final Tensor labels;
   private final Scalar scale;
@@ -41,6 +47,10 @@ final class PyTorchTrainee implements Trainee {
     this.variant = variant;
     manual_seed(run.config().seed());
     network = new PyTorchNetwork(run, variant);
+    mixed = run.config().train().precision() == Precision.BF16;
+    if (mixed) {
+      set_autocast_dtype(DeviceType.CPU, ScalarType.BFloat16);
+    }
     images = images(run.train());
     labels = labels(run.train());
     float mean = run.config().data().normalize().means(run.graph().input())[0];
@@ -109,12 +119,28 @@ final class PyTorchTrainee implements Trainee {
       Tensor x = normalized(images.index_select(0, chosen));
       Tensor y = labels.index_select(0, chosen);
       sgd.zero_grad(true);
+      autocast(true);
       Tensor logits = network.forward(x, true);
       Tensor loss = cross_entropy_loss(logits, y, evenClasses, 1, -100, 0);
+      autocast(false);
       loss.backward();
       sgd.step();
       lossSum.add_(loss.detach(), new Scalar(chosen.size(0)));
       correct.add_(hits(logits.detach(), y));
+    }
+  }
+
+  /**
+   * Enters or leaves PyTorch's mixed precision, as {@code torch.autocast} does: convolutions and
+   * linear layers in bf16, with weights cast once a step; losses in fp32.
+   */
+  private void autocast(boolean on) {
+    if (!mixed) {
+      return;
+    }
+    set_autocast_enabled(DeviceType.CPU, on);
+    if (!on) {
+      clear_cache();
     }
   }
 
@@ -136,7 +162,9 @@ final class PyTorchTrainee implements Trainee {
       long correct = 0;
       for (long from = 0; from < run.test().size(); from += TEST_BATCH) {
         long count = Math.min(TEST_BATCH, run.test().size() - from);
+        autocast(true);
         Tensor logits = network.forward(normalized(testImages.narrow(0, from, count)), false);
+        autocast(false);
         correct += hits(logits, testLabels.narrow(0, from, count)).item_long();
       }
       return correct;

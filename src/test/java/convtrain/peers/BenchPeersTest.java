@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
 import javax.imageio.ImageIO;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -86,7 +87,7 @@ class BenchPeersTest {
 
   @Test
   void enginesTakeTurnsOnEachNetworkInEveryRound() throws Exception {
-    Result result = run("", "-r", "2", "-n", "convtrain,djl");
+    Result result = run("", "-P", "fp32", "-r", "2", "-n", "convtrain,djl");
     assertThat(result.err).doesNotContain("failed");
     assertThat(result.status).isZero();
     List<String> round =
@@ -112,7 +113,7 @@ class BenchPeersTest {
 
   @Test
   void convtrainIsStartedAsItsScriptDoesWithAnotherMainClass() throws Exception {
-    run("", "-r", "1", "-n", "convtrain", "-e", "3", "-i", "1000");
+    run("", "-P", "fp32", "-r", "1", "-n", "convtrain", "-e", "3", "-i", "1000");
     assertThat(Files.readAllLines(root.resolve("calls")).get(0))
         .isEqualTo(
             ("mnist-19k ConvtrainPeer shipped -Doption=1 -cp convtrain.jar:ROOT/target/quick-test-classes"
@@ -120,6 +121,20 @@ class BenchPeersTest {
                     + " --data ROOT/data/mnist --epochs 3 --warmup 20 --images 1000"
                     + " --backend cpu --precision fp32")
                 .replace("ROOT", root.toString()));
+  }
+
+  @Test
+  void enginesThatHaveHalvesAreAskedForThem() throws Exception {
+    Assumptions.assumeTrue(Files.readString(Path.of("/proc/cpuinfo")).contains("avx512_bf16"));
+    run("", "-r", "1", "-n", "convtrain,pytorch", "-m", "channels_last");
+    List<String> calls = Files.readAllLines(root.resolve("calls")).subList(0, 6);
+    assertThat(calls)
+        .extracting(call -> call.replaceFirst(".*--precision (\\w+).*", "$1"))
+        .containsExactly("fp32", "bf16", "fp32", "fp32", "bf16", "bf16");
+    assertThat(calls.subList(2, 6)).allMatch(call -> call.contains("--mode channels_last "));
+    assertThat(turns().subList(2, 6))
+        .extracting(turn -> turn.split(" ")[2])
+        .containsExactly("shipped", "1", "shipped", "1");
   }
 
   @Test
@@ -133,7 +148,7 @@ class BenchPeersTest {
 
   @Test
   void anEngineThatFailsIsNamedAndLeftOutWhileTheOthersGoOn() throws Exception {
-    Result result = run("Dl4jPeer", "-r", "2", "-n", "convtrain,dl4j");
+    Result result = run("Dl4jPeer", "-P", "fp32", "-r", "2", "-n", "convtrain,dl4j");
     assertThat(result.status).isEqualTo(1);
     assertThat(result.err)
         .contains("bench-peers: dl4j (shipped:contiguous) failed on mnist-19k and is left out")
@@ -158,6 +173,8 @@ class BenchPeersTest {
     assertThat(run("", "-r", "0").err).startsWith("bench-peers: -r 0: expected a whole number");
     assertThat(run("", "-n", "caffe").err)
         .startsWith("bench-peers: -n caffe: on cpu expected some of convtrain pytorch djl dl4j");
+    assertThat(run("", "-P", "fp32,fp8").err)
+        .startsWith("bench-peers: -P fp8: on this cpu expected some of fp32");
     assertThat(run("", "-d", "/nowhere").err)
         .startsWith("bench-peers: -d /nowhere: no such folder");
     assertThat(run("", "none.json").err).startsWith("bench-peers: none.json: no such run file");
