@@ -87,6 +87,10 @@ public final class Implementations implements Callable<Integer> {
       System.err.println("Implementations: set OMP_NUM_THREADS=1, it measures one thread's time");
       return 2;
     }
+    if (precision != Precision.FP32 && precision != Precision.BF16) {
+      System.err.println("Implementations: --precision=" + precision.word() + "; fp32 or bf16");
+      return 2;
+    }
     dnnl = owned.add(new Dnnl(precision));
     convolutions.forEach(this::convolution);
     norms.forEach(this::norm);

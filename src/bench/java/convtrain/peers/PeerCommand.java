@@ -3,6 +3,7 @@ package convtrain.peers;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import convtrain.config.ConfigException;
 import convtrain.data.DataException;
+import convtrain.graph.Precision;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -66,9 +67,9 @@ abstract class PeerCommand implements Callable<Integer> {
   /** Makes the network with the initial weights that our engine draws. */
   abstract Trainee open(PeerRun run);
 
-  /** What the run file is read with beside what the options say. */
+  /** What the run file is read with beside what the options say: the precision computed in. */
   List<String> overrides() {
-    return List.of();
+    return List.of("train.precision=" + Precision.FP32.word());
   }
 
   /** Makes buffers for image bytes. */

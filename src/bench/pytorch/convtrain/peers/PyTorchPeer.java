@@ -73,6 +73,12 @@ public final class PyTorchPeer extends PeerCommand {
           "--mode=%s: %s has no dropout layer; leave that word out"
               .formatted(mode, run.config().name()));
     }
+    boolean foreign = !variant.engine().equals("PyTorch");
+    if (foreign && precision == Precision.BF16) {
+      throw new IllegalArgumentException(
+          "--mode=%s: its masks are fp32, which would turn bf16 activations into fp32; leave that word or --precision=bf16 out"
+              .formatted(mode));
+    }
     set_num_threads(Runtime.getRuntime().availableProcessors());
     return new PyTorchTrainee(run, variant);
   }

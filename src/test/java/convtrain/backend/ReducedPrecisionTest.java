@@ -28,7 +28,7 @@ import org.junit.jupiter.params.provider.MethodSource;
  */
 class ReducedPrecisionTest extends ReducedContract {
   /** Results and what lies between layers are rounded; up to four of these add up. */
-  private static final double ROUNDINGS = 4;
+  private static final int ROUNDINGS = 4;
 
   /**
    * All but those whose results hang on more digits than 16 bits hold: a mean of 100 deviations,
@@ -67,6 +67,7 @@ class ReducedPrecisionTest extends ReducedContract {
       tolerance().check("y", y, net.forward(x, true));
       ReferenceNet.Gradients expected = net.backward(dy);
       tolerance().check("dx", found.dx(), expected.dx());
+      checkRunning(harness, parameters);
       assertThat(found.parameters()).containsOnlyKeys(expected.parameters().keySet());
       expected
           .parameters()
@@ -100,9 +101,7 @@ class ReducedPrecisionTest extends ReducedContract {
                     : List.of(norm, dropout)));
     Map<String, double[]> parameters = new LinkedHashMap<>();
     RandomGraphs.parameters(graph, 5)
-        .forEach(
-            (name, values) ->
-                parameters.put(name, DeviceFloats.doubles(DeviceFloats.floats(values))));
+        .forEach((name, values) -> parameters.put(name, floats(values)));
     int elements = n * image.elements();
     double[] x = DeviceFloats.rounded(precision(), RandomGraphs.normals(elements, new Random(6)));
     double[] dy = DeviceFloats.rounded(precision(), RandomGraphs.normals(elements, new Random(7)));
@@ -127,8 +126,36 @@ class ReducedPrecisionTest extends ReducedContract {
     }
   }
 
+  @ParameterizedTest(name = "{0}")
+  @MethodSource("layers")
+  void evaluationUsesRunningStatisticsAndDropsNothing(Golden.Case golden) {
+    ModelGraph graph = ModelGraph.of(golden.spec("model", ModelSpec.class));
+    Map<String, double[]> parameters = parameters(graph, golden);
+    golden.group("after").forEach((name, tensor) -> parameters.put(name, floats(tensor.values())));
+    double[] x = DeviceFloats.rounded(precision(), golden.tensor("x").values());
+    int samples = golden.tensor("x").dims().get(0);
+    try (OpHarness harness = new OpHarness(backend(), graph, samples, Mode.EVALUATION)) {
+      double[] y = harness.load(parameters).forward(x);
+      tolerance().check("y", y, new ReferenceNet(graph, parameters).forward(x, false));
+    }
+  }
+
+  private static double[] floats(double[] values) {
+    return DeviceFloats.doubles(DeviceFloats.floats(values));
+  }
+
+  /** The reference updates its own in place. */
+  private void checkRunning(OpHarness harness, Map<String, double[]> expected) {
+    expected.forEach(
+        (name, values) -> {
+          if (name.contains(".running_")) {
+            tolerance().check(name, harness.parameter(name), values);
+          }
+        });
+  }
+
   private Tolerance tolerance() {
-    return new Tolerance(ROUNDINGS * halfSpacing(), 0.5, "each rounded to 16 bits");
+    return Tolerance.rounded(precision(), ROUNDINGS);
   }
 
   /** Factors of products are used in 16 bits; what batch norm multiplies by stays fp32. */

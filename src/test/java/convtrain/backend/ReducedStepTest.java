@@ -190,7 +190,7 @@ class ReducedStepTest extends ReducedContract {
   }
 
   @ParameterizedTest
-  @ValueSource(ints = {2, 3})
+  @ValueSource(ints = {2, 3, 9, 17})
   void sumsOfGradientsAreRounded(int count) {
     int elements = 1003;
     List<DeviceBuffer> parts = new ArrayList<>();
@@ -206,8 +206,7 @@ class ReducedStepTest extends ReducedContract {
     own(backend().ops(1, true).sum(parts, total)).forward();
     backend().synchronize();
     double[] found = DeviceFloats.doubles(DeviceFloats.read(precision(), total));
-    new Tolerance((count - 1) * halfSpacing(), 0.5, "each sum rounded to 16 bits")
-        .check("total", found, expected);
+    Tolerance.rounded(precision(), count - 1).check("total", found, expected);
   }
 
   private long bytes(int elements) {

@@ -68,6 +68,16 @@ record Tolerance(double relative, double floor, String why) {
     return Map.entry(op, Map.of(Precision.FP32, new Tolerance(relative, floor, why)));
   }
 
+  /**
+   * Of any op with 16-bit activations.
+   *
+   * @param roundings of results, and of what lies between ops, that may add up
+   */
+  static Tolerance rounded(convtrain.graph.Precision precision, int roundings) {
+    double half = precision == convtrain.graph.Precision.FP16 ? 0x1p-11 : 0x1p-8;
+    return new Tolerance(roundings * half, 0.5, "each rounded to 16 bits");
+  }
+
   /** The row of an op that must have one. */
   static Tolerance of(String op) {
     return TABLE.get(op).get(Precision.FP32);

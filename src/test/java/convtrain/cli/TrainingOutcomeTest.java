@@ -1,7 +1,9 @@
 package convtrain.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
+import convtrain.testing.CpuFlags;
 import convtrain.train.SafeTensors;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -10,6 +12,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,6 +35,28 @@ class TrainingOutcomeTest {
     assertThat(temp.resolve("a/model.safetensors"))
         .hasSameBinaryContentAs(temp.resolve("b/model.safetensors"));
     assertThat(tensor("a", "stem/conv.weight")).isNotEqualTo(tensor("c", "stem/conv.weight"));
+  }
+
+  @Test
+  void bf16LearnsWhatFp32LearnsAndIsTold() throws IOException {
+    Assumptions.assumeTrue(CpuFlags.has("avx512_bf16"));
+    Cli whole = train("fp32", "train.epochs=2");
+    Cli rounded = train("bf16", "train.epochs=2", "train.precision=bf16");
+    assertThat(rounded.exitCode()).as(rounded.err()).isZero();
+    assertThat(whole.out()).containsPattern("batch size \\d+, seed 1,");
+    assertThat(rounded.out()).containsPattern("batch size \\d+, bf16, seed 1,");
+    for (int epoch = 0; epoch < 2; epoch++) {
+      double expected = loss("fp32", epoch);
+      assertThat(loss("bf16", epoch)).isNotEqualTo(expected).isCloseTo(expected, within(0.05));
+    }
+    assertThat(loss("bf16", 1)).isLessThan(loss("bf16", 0));
+    assertThat(train("again", "train.epochs=2", "train.precision=bf16").exitCode()).isZero();
+    assertThat(temp.resolve("again/model.safetensors"))
+        .hasSameBinaryContentAs(temp.resolve("bf16/model.safetensors"));
+  }
+
+  private double loss(String run, int epoch) throws IOException {
+    return EndToEndTest.epochs(temp.resolve(run)).get(epoch).get("train_loss").asDouble();
   }
 
   @Test

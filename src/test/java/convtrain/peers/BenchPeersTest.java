@@ -2,6 +2,7 @@ package convtrain.peers;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import convtrain.testing.CpuFlags;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -124,8 +125,8 @@ class BenchPeersTest {
   }
 
   @Test
-  void enginesThatHaveHalvesAreAskedForThem() throws Exception {
-    Assumptions.assumeTrue(Files.readString(Path.of("/proc/cpuinfo")).contains("avx512_bf16"));
+  void enginesThatComputeInBf16AreAskedForIt() throws Exception {
+    Assumptions.assumeTrue(CpuFlags.has("avx512_bf16"));
     run("", "-r", "1", "-n", "convtrain,pytorch", "-m", "channels_last");
     List<String> calls = Files.readAllLines(root.resolve("calls")).subList(0, 6);
     assertThat(calls)

@@ -22,7 +22,8 @@ import java.nio.ByteOrder;
  * Trains on the processor's cores through oneDNN.
  *
  * <p>oneDNN's own threads are OpenMP's: their number is fixed by {@code OMP_NUM_THREADS} before the
- * JVM starts (the launcher sets it); {@code threads} here is how many of them our own passes use.
+ * JVM starts (the launcher sets it); {@code threads} here is how many of them our own passes use,
+ * and into how many parts a batch is cut where each thread runs a primitive of its own.
  */
 public final class CpuBackend implements Backend {
   /** Finds the backend for ServiceLoader. */
@@ -56,16 +57,18 @@ public final class CpuBackend implements Backend {
     }
 
     private static void check(Precision precision) {
-      if (precision == Precision.FP32 || precision == Precision.BF16 && Dnnl.multipliesBf16()) {
+      boolean bf16 = Dnnl.multipliesBf16();
+      if (precision == Precision.FP32 || precision == Precision.BF16 && bf16) {
         return;
       }
-      String instead =
+      String why =
           precision == Precision.BF16
-              ? "the cpu backend computes in bf16 on processors with AVX-512 BF16 (avx512_bf16 in /proc/cpuinfo), which this one lacks; set train.precision=fp32"
-              : "the cpu backend computes in fp32 and bf16; set train.precision to one of those";
+              ? "the cpu backend needs AVX-512 BF16 for it (avx512_bf16 in /proc/cpuinfo), which this processor lacks or ONEDNN_MAX_CPU_ISA forbids; set train.precision=fp32"
+              : bf16
+                  ? "the cpu backend computes in fp32 and bf16; set train.precision to one of those"
+                  : "the cpu backend computes in fp32; set train.precision=fp32";
       throw new BackendException(
-          "train.precision=%s: %s or use a GPU (--backend cuda)"
-              .formatted(precision.word(), instead));
+          "train.precision=%s: %s or use a GPU (--backend cuda)".formatted(precision.word(), why));
     }
   }
 

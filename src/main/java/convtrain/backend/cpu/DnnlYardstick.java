@@ -10,8 +10,8 @@ import convtrain.backend.Backend;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
-import convtrain.backend.cpu.dnnl.Elements;
 import convtrain.backend.cpu.dnnl.Kernel;
+import convtrain.backend.cpu.dnnl.TensorView;
 import java.util.function.Consumer;
 import org.bytedeco.dnnl.matmul;
 import org.bytedeco.dnnl.memory;
@@ -77,7 +77,7 @@ final class DnnlYardstick implements Backend.Yardstick {
   /** Written to: new memory is one page of zeros that all addresses share, and stays in cache. */
   private CpuBuffer touched(memory.desc desc) {
     CpuBuffer buffer = owned.add(allocate(desc.get_size()));
-    Elements elements = Elements.of(dnnl.precision(), buffer);
+    TensorView elements = TensorView.of(dnnl.precision(), buffer);
     float[] row = new float[COLUMNS];
     for (int i = 0; i < COLUMNS; i++) {
       row[i] = 1 + (i & 7);

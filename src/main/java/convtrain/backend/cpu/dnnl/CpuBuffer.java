@@ -63,6 +63,11 @@ public final class CpuBuffer implements DeviceBuffer {
     return new CpuBuffer(allocation, true, aligned, bytes);
   }
 
+  /** The least size of at least so many bytes behind which another slice is aligned. */
+  public static long aligned(long bytes) {
+    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+  }
+
   /** Bytes that are allocated in this process. */
   public static long allocatedBytes() {
     return IN_USE.get();

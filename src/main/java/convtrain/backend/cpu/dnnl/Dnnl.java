@@ -16,7 +16,7 @@ import org.bytedeco.dnnl.stream;
  * The CPU engine with its stream, and the descriptors that all ops share.
  *
  * <p>Activations lie in [N, H, W, C] order ({@code acdb}) throughout: no reorder stands between two
- * ops, and the fast implementations of every primitive we use accept it.
+ * ops, and the fast implementations of nearly every primitive we use accept it.
  */
 public final class Dnnl implements AutoCloseable {
   private final Owned owned = new Owned();
@@ -32,7 +32,14 @@ public final class Dnnl implements AutoCloseable {
    */
   public Dnnl(Precision precision) {
     this.precision = precision;
-    activations = precision == Precision.BF16 ? memory.data_type.bf16 : memory.data_type.f32;
+    activations =
+        switch (precision) {
+          case FP32 -> memory.data_type.f32;
+          case BF16 -> memory.data_type.bf16;
+          default ->
+              throw new IllegalArgumentException(
+                  precision.word() + " is no precision of ours; expected fp32 or bf16");
+        };
     engine = owned.add(new engine(org.bytedeco.dnnl.engine.kind.cpu, 0));
     stream = owned.add(new stream(engine));
     attributes = owned.add(new primitive_attr());
@@ -45,7 +52,7 @@ public final class Dnnl implements AutoCloseable {
     }
   }
 
-  /** Whether this processor multiplies bf16 by instructions of its own. */
+  /** Whether this processor multiplies bf16 by instructions of its own and oneDNN may use them. */
   public static boolean multipliesBf16() {
     int wanted = dnnl.dnnl_cpu_isa_avx512_core_bf16;
     return (dnnl.dnnl_get_effective_cpu_isa() & wanted) == wanted;

@@ -8,8 +8,9 @@ import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.reorder;
 
 /**
- * A parameter in the layout that a forward primitive chose, often blocked and padded with zeros;
- * oneDNN's reorder leads from and to row-major order.
+ * A parameter in the layout that a forward primitive chose, often blocked and padded with zeros, or
+ * in row-major order where primitives read rounded copies; oneDNN's reorder leads from and to
+ * row-major order.
  */
 public final class DnnlLayout implements ParameterLayout {
   private final Dnnl dnnl;

@@ -4,11 +4,11 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Supplier;
 
 /**
- * Runs the passes that are ours rather than oneDNN's, on the threads that oneDNN's primitives run
- * on. OpenMP's threads spin for a while after a primitive, so a pass begins about a microsecond
- * after it is asked for; threads of our own would have to be woken while OpenMP's hold the cores. A
- * run allocates nothing while the team keeps its size; a thread that OpenMP makes anew becomes
- * known to the JVM once.
+ * Runs passes of ours, and primitives of oneDNN's that were made for one thread, on the threads
+ * that oneDNN's other primitives run on. OpenMP's threads spin for a while after a primitive, so a
+ * pass begins about a microsecond after it is asked for; threads of our own would have to be woken
+ * while OpenMP's hold the cores. A run allocates nothing while the team keeps its size; a thread
+ * that OpenMP makes anew becomes known to the JVM once.
  */
 public final class Workers {
   /** A pass that can be cut into parts; part i of n. */

@@ -4,7 +4,7 @@ import convtrain.backend.DeviceBuffer;
 import convtrain.backend.OpFactory.Augmentation;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
-import convtrain.backend.cpu.dnnl.Elements;
+import convtrain.backend.cpu.dnnl.TensorView;
 import convtrain.backend.cpu.dnnl.Workers;
 import convtrain.graph.Precision;
 import java.nio.ByteBuffer;
@@ -19,7 +19,7 @@ final class AugmentedStageOp extends ForwardOnly {
   private final int batch;
   private final CpuFeed feed;
   private final ByteBuffer hostLabels;
-  private final Elements x;
+  private final TensorView x;
   private final ByteBuffer labels;
   private final Augmenter[] augmenters;
   private final Workers.Task augmentAll = this::augmentPart;
@@ -37,7 +37,7 @@ final class AugmentedStageOp extends ForwardOnly {
     this.batch = batch;
     this.feed = feed;
     this.hostLabels = feed.labels().duplicate().limit(batch * Integer.BYTES);
-    this.x = Elements.of(precision, x);
+    this.x = TensorView.of(precision, x);
     this.labels = ((CpuBuffer) labels).asBytes();
     augmenters = new Augmenter[workers.parts()];
     Arrays.setAll(augmenters, part -> new Augmenter(normalization, augmentation));

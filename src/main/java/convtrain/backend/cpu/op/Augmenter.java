@@ -2,7 +2,7 @@ package convtrain.backend.cpu.op;
 
 import convtrain.backend.OpFactory.Augmentation;
 import convtrain.backend.OpFactory.Normalization;
-import convtrain.backend.cpu.dnnl.Elements;
+import convtrain.backend.cpu.dnnl.TensorView;
 import convtrain.graph.AugmentDraw;
 import convtrain.graph.Shape;
 import java.util.Arrays;
@@ -60,7 +60,7 @@ final class Augmenter {
    * @param first the first one's place in the batch
    * @param x [N, H, W, C] of the batch
    */
-  void augment(CpuFeed feed, int first, int count, Elements x) {
+  void augment(CpuFeed feed, int first, int count, TensorView x) {
     if (field != null) {
       for (int i = 0; i < count; i++) {
         field.draw(i, feed.epoch(), feed.sample(first + i));

@@ -9,8 +9,8 @@ import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
-import convtrain.backend.cpu.dnnl.Elements;
 import convtrain.backend.cpu.dnnl.Kernel;
+import convtrain.backend.cpu.dnnl.TensorView;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.Node;
 import convtrain.graph.Precision;
@@ -61,8 +61,8 @@ final class BatchNormOp implements Op {
   private FloatBuffer variance;
   private FloatBuffer runningMean;
   private FloatBuffer runningVar;
-  private Elements y;
-  private Elements dy;
+  private TensorView y;
+  private TensorView dy;
   private ReluBits reluBits;
   private boolean backwardDrops;
 
@@ -159,7 +159,7 @@ final class BatchNormOp implements Op {
   }
 
   private long vectorBytes() {
-    return (channels * (long) Float.BYTES + 63) / 64 * 64;
+    return CpuBuffer.aligned((long) channels * Float.BYTES);
   }
 
   @Override
@@ -190,7 +190,7 @@ final class BatchNormOp implements Op {
     DeviceBuffer savedVariance = savedVector(b, 1);
     mean = CpuBuffer.floats(savedMean);
     variance = CpuBuffer.floats(savedVariance);
-    y = Elements.of(precision, b.y());
+    y = TensorView.of(precision, b.y());
     DeviceBuffer usedWeight = b.parameters().get("weight");
     DeviceBuffer usedBias = b.parameters().get("bias");
     if (mask != null) {
@@ -219,7 +219,7 @@ final class BatchNormOp implements Op {
 
   private void bindBackward(
       Binding b, DeviceBuffer savedMean, DeviceBuffer savedVariance, DeviceBuffer usedWeight) {
-    dy = Elements.of(precision, b.dy());
+    dy = TensorView.of(precision, b.dy());
     DeviceBuffer dx = b.dx().get(0) == null ? b.dy() : b.dx().get(0);
     Kernel kernel =
         backward

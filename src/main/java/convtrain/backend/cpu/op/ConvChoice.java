@@ -13,8 +13,8 @@ import org.bytedeco.dnnl.primitive_desc;
  * machine could choose differently and end in different bits.
  */
 final class ConvChoice {
-  /** Of 16-bit products, the one for vectors of sums of two. */
-  private static final String PAIRS = "jit_bf16:avx512_core_bf16";
+  /** The one of bf16 that is no matrix product, which of few channels is slower. */
+  private static final String DIRECT_BF16 = "jit_bf16:avx512_core_bf16";
 
   private static final int VECTOR = 8;
   private static final int FEW = 32;
@@ -23,7 +23,7 @@ final class ConvChoice {
   private static final String POINTWISE_8 = "jit_1x1:avx2";
   private static final String MATRICES_8 = "brg_conv_fwd:avx2";
 
-  private final boolean pairs;
+  private final boolean bf16;
   private final int in;
   private final int out;
   private final boolean few;
@@ -35,7 +35,7 @@ final class ConvChoice {
    * @param groups 1 for an ordinary convolution; others keep oneDNN's order
    */
   ConvChoice(Precision precision, int in, int out, int groups) {
-    pairs = precision == Precision.BF16;
+    bf16 = precision == Precision.BF16;
     this.in = in;
     this.out = out;
     few = groups == 1 && Math.max(in, out) <= FEW;
@@ -43,8 +43,8 @@ final class ConvChoice {
 
   /** Vectors run over K: of 16, or of 8 where there are no more. */
   <T extends primitive_desc> T forward(Supplier<T> desc) {
-    if (pairs) {
-      return first(desc, List.of(PAIRS));
+    if (bf16) {
+      return first(desc, List.of(DIRECT_BF16));
     }
     if (out > VECTOR) {
       return first(desc, List.of(DIRECT_16));
@@ -54,15 +54,15 @@ final class ConvChoice {
 
   /** Vectors run over C. */
   <T extends primitive_desc> T backwardData(Supplier<T> desc) {
-    if (pairs) {
-      return first(desc, List.of(PAIRS));
+    if (bf16) {
+      return first(desc, List.of(DIRECT_BF16));
     }
     return first(desc, in > VECTOR ? List.of(DIRECT_16) : List.of(POINTWISE_8, DIRECT_8));
   }
 
-  /** Vectors run over K. */
+  /** Vectors run over K. In bf16 oneDNN's first choice is the fastest. */
   <T extends primitive_desc> T backwardWeights(Supplier<T> desc) {
-    return first(desc, pairs || out > VECTOR ? List.of() : List.of(POINTWISE_8, DIRECT_8));
+    return first(desc, bf16 || out > VECTOR ? List.of() : List.of(POINTWISE_8, DIRECT_8));
   }
 
   /**

@@ -16,6 +16,7 @@ import convtrain.graph.Precision;
 import convtrain.graph.Shape;
 import convtrain.graph.Window2d;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.function.Supplier;
 import org.bytedeco.dnnl.convolution_backward_data;
@@ -26,15 +27,16 @@ import org.bytedeco.dnnl.memory;
 /**
  * Convolution with its bias: x [N, C, H, W], w [K, C/groups, R, S], y [N, K, hOut, wOut].
  *
- * <p>Weights stay in the layout that the forward primitive chose. Where the backward primitives
- * choose another, the (small) weight tensor is reordered around them: forcing one layout on all
- * three falls back to reference loops, a thousand times slower.
+ * <p>Weights stay in the layout that the forward primitive chose; in bf16, of which each primitive
+ * reads a rounded copy, in row-major order. Where the backward primitives choose another, the
+ * (small) weight tensor is reordered around them: forcing one layout on all three falls back to
+ * reference loops, a thousand times slower.
  */
 final class ConvOp implements Op {
   private final Owned owned = new Owned();
   private final Geometry geometry;
   private final boolean bias;
-  private final WeightedForward forward;
+  private final WeightedKernel forward;
   private final WeightedBackward backward;
   private final memory.desc x;
   private final memory.desc weight;
@@ -58,7 +60,7 @@ final class ConvOp implements Op {
     memory.desc used = dnnl.roundsWeights() ? owned.add(dnnl.factors(geometry.weightDims)) : weight;
     var forwardDesc = geometry.forward(dnnl, training, x, used, y, bias);
     Kernel kernel = new Kernel(dnnl, forwardDesc, new convolution_forward(forwardDesc));
-    forward = owned.add(new WeightedForward(dnnl, weight, kernel, forwardDesc.weights_desc()));
+    forward = owned.add(new WeightedKernel(dnnl, kernel, weight, forwardDesc.weights_desc()));
     backward =
         training
             ? owned.add(
@@ -86,18 +88,18 @@ final class ConvOp implements Op {
       int batch,
       convolution_forward.primitive_desc hint,
       boolean needsInputGradient) {
-    WeightsGradient gradient = owned.add(gradient(dnnl, workers, batch));
+    WeightsGradient gradient = gradient(dnnl, workers, batch);
     if (!needsInputGradient) {
-      return new WeightedBackward(dnnl, weight, gradient, null, null);
+      return new WeightedBackward(gradient, null);
     }
     var desc = geometry.backwardData(dnnl, x, y, hint);
     Kernel data = new Kernel(dnnl, desc, new convolution_backward_data(desc));
-    return new WeightedBackward(dnnl, weight, gradient, data, desc.weights_desc());
+    return new WeightedBackward(
+        gradient, new WeightedKernel(dnnl, data, weight, desc.weights_desc()));
   }
 
-  /** A part for each thread where products are of bf16. */
   private WeightsGradient gradient(Dnnl dnnl, Workers workers, int batch) {
-    int count = dnnl.precision() == Precision.BF16 ? Math.min(workers.parts(), batch) : 1;
+    int count = parts(dnnl, workers, batch);
     List<WeightsGradient.Part> parts = new ArrayList<>();
     for (int i = 0; i < count; i++) {
       int samples = Workers.begin(batch, i + 1, count) - Workers.begin(batch, i, count);
@@ -105,6 +107,17 @@ final class ConvOp implements Op {
       parts.add(count == 1 ? part.get() : workers.alone(part));
     }
     return new WeightsGradient(dnnl, workers, weight, bias ? biasDesc : null, parts);
+  }
+
+  /**
+   * In bf16 one for each thread, as long as all their results together are no larger than what they
+   * are computed from.
+   */
+  private int parts(Dnnl dnnl, Workers workers, int batch) {
+    int count = Math.min(workers.parts(), batch);
+    long results = count * Arrays.stream(geometry.weightDims).reduce(1, (a, b) -> a * b);
+    long read = (long) batch * (geometry.in.elements() + geometry.out.elements());
+    return dnnl.precision() == Precision.BF16 && results <= read ? count : 1;
   }
 
   private WeightsGradient.Part part(Dnnl dnnl, int samples) {
@@ -126,7 +139,12 @@ final class ConvOp implements Op {
 
   @Override
   public void bind(Binding b) {
-    forward.bind(b, x, y, bias ? biasDesc : null);
+    Kernel kernel =
+        forward.bind(b).with(DNNL_ARG_SRC, x, b.x().get(0)).with(DNNL_ARG_DST, y, b.y());
+    if (bias) {
+      kernel.with(DNNL_ARG_BIAS, biasDesc, b.parameters().get("bias"));
+    }
+    forward.ready();
     if (backward != null) {
       backward.bind(b, x, y);
     }
@@ -134,7 +152,7 @@ final class ConvOp implements Op {
 
   @Override
   public void forward() {
-    forward.run();
+    forward.execute();
   }
 
   @Override

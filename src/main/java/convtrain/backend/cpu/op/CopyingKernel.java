@@ -5,8 +5,10 @@ import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_TO;
 
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Owned;
+import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
+import convtrain.graph.Precision;
 import convtrain.graph.Shape;
 import java.util.ArrayList;
 import java.util.List;
@@ -58,12 +60,12 @@ final class CopyingKernel implements AutoCloseable {
         bytes = Math.max(bytes, Math.max(in.scratchBytes(), out.scratchBytes()));
       }
     }
-    ownBytes = aligned(bytes);
+    ownBytes = CpuBuffer.aligned(bytes);
   }
 
   /**
    * The layout to make a kernel for, the first that has vector code: the plan's own; the same as
-   * floats; blocks of 16 or of 8 channels, whichever pad less.
+   * floats; blocks of 16 or of 8 channels, first those that pad less. If none has, the plan's own.
    *
    * @param descriptor makes the primitive's descriptor for a layout
    */
@@ -72,12 +74,13 @@ final class CopyingKernel implements AutoCloseable {
     boolean eightsPadLess = (shape.channels() - 1) % 16 < 8;
     memory.format_tag few = eightsPadLess ? memory.format_tag.aBcd8b : memory.format_tag.aBcd16b;
     memory.format_tag many = eightsPadLess ? memory.format_tag.aBcd16b : memory.format_tag.aBcd8b;
-    List<Supplier<memory.desc>> layouts =
-        List.of(
-            () -> dnnl.activation(batch, shape),
-            () -> Dnnl.floats(batch, shape),
-            () -> dnnl.activation(few, batch, shape),
-            () -> dnnl.activation(many, batch, shape));
+    List<Supplier<memory.desc>> layouts = new ArrayList<>();
+    layouts.add(() -> dnnl.activation(batch, shape));
+    if (dnnl.precision() != Precision.FP32) {
+      layouts.add(() -> Dnnl.floats(batch, shape));
+    }
+    layouts.add(() -> dnnl.activation(few, batch, shape));
+    layouts.add(() -> dnnl.activation(many, batch, shape));
     for (Supplier<memory.desc> candidate : layouts) {
       memory.desc layout = candidate.get();
       try (primitive_desc desc = descriptor.apply(layout)) {
@@ -91,11 +94,7 @@ final class CopyingKernel implements AutoCloseable {
   }
 
   long scratchBytes() {
-    return ownBytes + copies * aligned(inside.get_size());
-  }
-
-  private static long aligned(long bytes) {
-    return (bytes + 63) / 64 * 64;
+    return ownBytes + copies * CpuBuffer.aligned(inside.get_size());
   }
 
   /** Starts the list of arguments. */
@@ -127,7 +126,7 @@ final class CopyingKernel implements AutoCloseable {
   }
 
   private DeviceBuffer copy(int index) {
-    long bytes = aligned(inside.get_size());
+    long bytes = CpuBuffer.aligned(inside.get_size());
     return scratch.slice(ownBytes + index * bytes, bytes);
   }
 

@@ -3,7 +3,7 @@ package convtrain.backend.cpu.op;
 import convtrain.backend.OpFactory.RandomState;
 import convtrain.backend.StepClock;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
-import convtrain.backend.cpu.dnnl.Elements;
+import convtrain.backend.cpu.dnnl.TensorView;
 import convtrain.backend.cpu.dnnl.Workers;
 import convtrain.graph.Binomial;
 import convtrain.graph.Philox;
@@ -89,7 +89,7 @@ public final class DropoutMasks {
     private final Workers.Task dropPart = this::dropPart;
     private final Workers.Task zeroPart = this::zeroPart;
     private int step;
-    private Elements tensor;
+    private TensorView tensor;
     private ReluBits bits;
 
     private Mask(long seed, int layer, double p, int elements) {
@@ -108,7 +108,7 @@ public final class DropoutMasks {
      * @param y of as many elements as the mask, in [N, H, W, C] order
      * @param passed y's bits, of which those of dropped elements are cleared too, or null
      */
-    void drop(Elements y, ReluBits passed) {
+    void drop(TensorView y, ReluBits passed) {
       step = (int) clock.getLong(StepClock.BATCHES);
       tensor = y;
       bits = passed;
@@ -116,7 +116,7 @@ public final class DropoutMasks {
     }
 
     /** Sets to zero what fell in {@link #drop}. */
-    void zero(Elements dy) {
+    void zero(TensorView dy) {
       tensor = dy;
       workers.run(zeroPart);
     }

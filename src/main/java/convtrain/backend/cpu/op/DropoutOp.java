@@ -7,8 +7,8 @@ import convtrain.backend.Op;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
-import convtrain.backend.cpu.dnnl.Elements;
 import convtrain.backend.cpu.dnnl.Kernel;
+import convtrain.backend.cpu.dnnl.TensorView;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.Precision;
 import org.bytedeco.dnnl.eltwise_forward;
@@ -26,8 +26,8 @@ final class DropoutOp implements Op {
   private final Kernel forward;
   private final Kernel backward;
   private final DropoutMasks.Mask mask;
-  private Elements y;
-  private Elements dx;
+  private TensorView y;
+  private TensorView dx;
 
   DropoutOp(
       Dnnl dnnl,
@@ -91,13 +91,13 @@ final class DropoutOp implements Op {
   @Override
   public void bind(Binding b) {
     forward.with(DNNL_ARG_SRC, x, b.x().get(0)).with(DNNL_ARG_DST, x, b.y()).ready(b.scratch());
-    y = Elements.of(precision, b.y());
+    y = TensorView.of(precision, b.y());
     if (backward != null) {
       backward
           .with(DNNL_ARG_SRC, x, b.dy())
           .with(DNNL_ARG_DST, x, b.dx().get(0))
           .ready(b.scratch());
-      dx = Elements.of(precision, b.dx().get(0));
+      dx = TensorView.of(precision, b.dx().get(0));
     }
   }
 

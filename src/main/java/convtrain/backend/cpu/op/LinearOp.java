@@ -24,7 +24,7 @@ final class LinearOp implements Op {
   private final int batch;
   private final int outFeatures;
   private final boolean bias;
-  private final WeightedForward forward;
+  private final WeightedKernel forward;
   private final WeightedBackward backward;
   private final memory.desc x;
   private final memory.desc weight;
@@ -50,7 +50,7 @@ final class LinearOp implements Op {
         dnnl.roundsWeights() ? owned.add(dnnl.factors(outFeatures, inFeatures)) : weight;
     var forwardDesc = describe(dnnl, training, x, used, bias ? biasDesc : null, y);
     Kernel kernel = new Kernel(dnnl, forwardDesc, new inner_product_forward(forwardDesc));
-    forward = owned.add(new WeightedForward(dnnl, weight, kernel, forwardDesc.weights_desc()));
+    forward = owned.add(new WeightedKernel(dnnl, kernel, weight, forwardDesc.weights_desc()));
     backward =
         training
             ? owned.add(
@@ -96,16 +96,17 @@ final class LinearOp implements Op {
       int inFeatures,
       inner_product_forward.primitive_desc hint,
       boolean needsInputGradient) {
-    WeightsGradient gradient = owned.add(gradient(dnnl, workers, inFeatures, hint));
+    WeightsGradient gradient = gradient(dnnl, workers, inFeatures, hint);
     if (!needsInputGradient) {
-      return new WeightedBackward(dnnl, weight, gradient, null, null);
+      return new WeightedBackward(gradient, null);
     }
     try (memory.desc w = dnnl.factors(outFeatures, inFeatures)) {
       var desc =
           new inner_product_backward_data.primitive_desc(
               dnnl.engine(), x, w, y, hint, dnnl.attributes(), false);
       Kernel data = new Kernel(dnnl, desc, new inner_product_backward_data(desc));
-      return new WeightedBackward(dnnl, weight, gradient, data, desc.weights_desc());
+      return new WeightedBackward(
+          gradient, new WeightedKernel(dnnl, data, weight, desc.weights_desc()));
     }
   }
 
@@ -134,7 +135,12 @@ final class LinearOp implements Op {
 
   @Override
   public void bind(Binding b) {
-    forward.bind(b, x, y, bias ? biasDesc : null);
+    Kernel kernel =
+        forward.bind(b).with(DNNL_ARG_SRC, x, b.x().get(0)).with(DNNL_ARG_DST, y, b.y());
+    if (bias) {
+      kernel.with(DNNL_ARG_BIAS, biasDesc, b.parameters().get("bias"));
+    }
+    forward.ready();
     if (backward != null) {
       backward.bind(b, x, y);
     }
@@ -142,7 +148,7 @@ final class LinearOp implements Op {
 
   @Override
   public void forward() {
-    forward.run();
+    forward.execute();
   }
 
   @Override

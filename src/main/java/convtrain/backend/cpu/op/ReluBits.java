@@ -1,7 +1,7 @@
 package convtrain.backend.cpu.op;
 
 import convtrain.backend.cpu.dnnl.CpuBuffer;
-import convtrain.backend.cpu.dnnl.Elements;
+import convtrain.backend.cpu.dnnl.TensorView;
 import java.nio.IntBuffer;
 
 /**
@@ -14,16 +14,16 @@ import java.nio.IntBuffer;
  */
 final class ReluBits {
   private final IntBuffer bits;
-  private final Elements y;
+  private final TensorView y;
   private boolean agreed;
 
-  private ReluBits(IntBuffer bits, Elements y) {
+  private ReluBits(IntBuffer bits, TensorView y) {
     this.bits = bits;
     this.y = y;
   }
 
   /** The bits in a workspace, or null if its size shows that it holds something else. */
-  static ReluBits in(CpuBuffer workspace, Elements y) {
+  static ReluBits in(CpuBuffer workspace, TensorView y) {
     int words = y.count() / Integer.SIZE;
     boolean fits =
         y.count() % Integer.SIZE == 0 && workspace.bytes() == (long) words * Integer.BYTES;

@@ -3,7 +3,7 @@ package convtrain.backend.cpu.op;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
-import convtrain.backend.cpu.dnnl.Elements;
+import convtrain.backend.cpu.dnnl.TensorView;
 import convtrain.backend.cpu.dnnl.Workers;
 import convtrain.graph.Precision;
 import convtrain.graph.Shape;
@@ -21,7 +21,7 @@ final class StageOp extends ForwardOnly {
   private final float[] table;
   private final byte[][] bytes;
   private final float[][] floats;
-  private final Elements x;
+  private final TensorView x;
   private final ByteBuffer hostLabels;
   private final ByteBuffer labels;
   private final Workers.Task normalizeAll = this::normalizePart;
@@ -41,7 +41,7 @@ final class StageOp extends ForwardOnly {
     this.table = normalization.table();
     this.bytes = new byte[workers.parts()][image.elements()];
     this.floats = new float[workers.parts()][image.elements()];
-    this.x = Elements.of(precision, x);
+    this.x = TensorView.of(precision, x);
     this.labels = ((CpuBuffer) labels).asBytes();
     this.hostLabels = feed.labels().duplicate().limit(batch * Integer.BYTES);
   }

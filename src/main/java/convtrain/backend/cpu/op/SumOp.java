@@ -56,12 +56,16 @@ final class SumOp implements Op {
     for (int i = 0; i < b.x().size(); i++) {
       forward.with(DNNL_ARG_MULTIPLE_SRC + i, flat, b.x().get(i));
     }
-    forward.with(DNNL_ARG_DST, flat, b.y()).ready(b.scratch());
+    DeviceBuffer scratch = b.scratch();
+    if (scratch == null) {
+      scratch = owned.add(CpuBuffer.allocate(forward.scratchBytes()));
+    }
+    forward.with(DNNL_ARG_DST, flat, b.y()).ready(scratch);
     for (DeviceBuffer dx : b.dx()) {
       if (dx != null) {
         Kernel copy = owned.add(Kernel.reorder(dnnl, flat, flat));
-        CpuBuffer scratch = owned.add(CpuBuffer.allocate(copy.scratchBytes()));
-        copy.with(DNNL_ARG_FROM, flat, b.dy()).with(DNNL_ARG_TO, flat, dx).ready(scratch);
+        CpuBuffer own = owned.add(CpuBuffer.allocate(copy.scratchBytes()));
+        copy.with(DNNL_ARG_FROM, flat, b.dy()).with(DNNL_ARG_TO, flat, dx).ready(own);
         copies.add(copy);
       }
     }

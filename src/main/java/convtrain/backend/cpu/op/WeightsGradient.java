@@ -5,6 +5,7 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Owned;
+import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
 import convtrain.backend.cpu.dnnl.Workers;
@@ -18,8 +19,7 @@ import org.bytedeco.dnnl.stream;
 /**
  * The gradients of a layer's weights and bias from x and dy: by one primitive on all threads, or by
  * one for each thread over that thread's samples, whose results are added in the samples' order.
- * The latter is for primitives that gain little from threads: oneDNN's of bf16 first write both
- * tensors in another order, which all threads wait for (benchmarks/cpu.md).
+ * The latter is for primitives that gain little from threads (benchmarks/cpu.md).
  *
  * <p>Scratch memory: each primitive's own and its results, unless it writes to storage itself; then
  * that of the reorders. Each 64-byte aligned.
@@ -59,19 +59,22 @@ final class WeightsGradient implements AutoCloseable {
     this.bias = bias;
     this.parts = List.copyOf(parts);
     direct = parts.size() == 1 && Dnnl.same(parts.get(0).dw, stored);
+    boolean first = true;
     for (Part part : parts) {
-      boolean first = streams.isEmpty();
       owned.add(part.x);
       owned.add(part.dw);
       owned.add(part.y);
       owned.add(part.kernel);
-      streams.add(owned.add(new stream(dnnl.engine())));
+      if (parts.size() > 1) {
+        streams.add(owned.add(new stream(dnnl.engine())));
+      }
       if (!direct) {
         sums.add(owned.add(reorder(dnnl, part.dw, stored, first)));
       }
       if (bias != null && parts.size() > 1) {
         biasSums.add(owned.add(reorder(dnnl, bias, bias, first)));
       }
+      first = false;
     }
   }
 
@@ -88,15 +91,15 @@ final class WeightsGradient implements AutoCloseable {
   }
 
   private long partBytes(Part part) {
-    return aligned(part.kernel.scratchBytes()) + resultBytes(part) + biasBytes();
+    return CpuBuffer.aligned(part.kernel.scratchBytes()) + resultBytes(part) + biasBytes();
   }
 
   private long resultBytes(Part part) {
-    return direct ? 0 : aligned(part.dw.get_size());
+    return direct ? 0 : CpuBuffer.aligned(part.dw.get_size());
   }
 
   private long biasBytes() {
-    return biasSums.isEmpty() ? 0 : aligned(bias.get_size());
+    return biasSums.isEmpty() ? 0 : CpuBuffer.aligned(bias.get_size());
   }
 
   private long reorderScratch() {
@@ -104,10 +107,6 @@ final class WeightsGradient implements AutoCloseable {
         .mapToLong(Kernel::scratchBytes)
         .max()
         .orElse(0);
-  }
-
-  private static long aligned(long bytes) {
-    return (bytes + 63) / 64 * 64;
   }
 
   /** Ties everything to memory. */
@@ -123,7 +122,7 @@ final class WeightsGradient implements AutoCloseable {
     long yOffset = 0;
     for (int i = 0; i < parts.size(); i++) {
       Part part = parts.get(i);
-      long result = offset + aligned(part.kernel.scratchBytes());
+      long result = offset + CpuBuffer.aligned(part.kernel.scratchBytes());
       DeviceBuffer partDw = direct ? dw : b.scratch().slice(result, resultBytes(part));
       DeviceBuffer partDb =
           biasSums.isEmpty() ? db : b.scratch().slice(result + resultBytes(part), biasBytes());
@@ -182,9 +181,8 @@ final class WeightsGradient implements AutoCloseable {
   }
 
   String implementation() {
-    Stream<Kernel> first = Stream.of(parts.get(0).kernel);
-    return Stream.concat(first, sums.stream().limit(1))
-        .map(Kernel::implementation)
+    return Stream.of(parts.stream().map(Part::kernel), sums.stream(), biasSums.stream())
+        .flatMap(kernels -> kernels.map(Kernel::implementation).distinct())
         .collect(Collectors.joining(" | "));
   }
 

@@ -178,17 +178,22 @@ class WorkersTest {
   @Test
   void whatIsMadeAloneHasOneThreadAndThenAllAreBack() {
     Workers workers = new Workers(2);
-    int threads = OpenMp.omp_get_max_threads();
-    assertThat(workers.<Integer>alone(OpenMp::omp_get_max_threads)).isEqualTo(1);
-    assertThat(OpenMp.omp_get_max_threads()).isEqualTo(threads);
-    assertThatThrownBy(
-            () ->
-                workers.alone(
-                    () -> {
-                      throw new IllegalArgumentException("not made");
-                    }))
-        .hasMessage("not made");
-    assertThat(OpenMp.omp_get_max_threads()).isEqualTo(threads);
+    int before = OpenMp.omp_get_max_threads();
+    OpenMp.omp_set_num_threads(3);
+    try {
+      assertThat(workers.<Integer>alone(OpenMp::omp_get_max_threads)).isEqualTo(1);
+      assertThat(OpenMp.omp_get_max_threads()).isEqualTo(3);
+      assertThatThrownBy(
+              () ->
+                  workers.alone(
+                      () -> {
+                        throw new IllegalArgumentException("not made");
+                      }))
+          .hasMessage("not made");
+      assertThat(OpenMp.omp_get_max_threads()).isEqualTo(3);
+    } finally {
+      OpenMp.omp_set_num_threads(before);
+    }
     assertThat(new Workers(1).<String>alone(() -> "made")).isEqualTo("made");
   }
 

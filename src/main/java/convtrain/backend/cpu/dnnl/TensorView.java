@@ -6,13 +6,13 @@ import java.nio.FloatBuffer;
 import java.nio.ShortBuffer;
 
 /** The elements of an activation or its gradient as floats, whatever they are stored as. */
-public abstract sealed class Elements {
+public abstract sealed class TensorView {
   /** Of a buffer of this backend, all of it. */
-  public static Elements of(Precision precision, DeviceBuffer buffer) {
+  public static TensorView of(Precision precision, DeviceBuffer buffer) {
     CpuBuffer memory = (CpuBuffer) buffer;
     return switch (precision) {
       case FP32 -> new Floats(memory.asFloats());
-      case BF16 -> new Halves(memory.asBytes().asShortBuffer());
+      case BF16 -> new BrainFloats(memory.asBytes().asShortBuffer());
       default -> throw new IllegalArgumentException("no elements of " + precision.word());
     };
   }
@@ -32,7 +32,7 @@ public abstract sealed class Elements {
   /** Sets elements from a start on, each to the nearest value that is stored. */
   public abstract void put(int start, float[] values);
 
-  private static final class Floats extends Elements {
+  private static final class Floats extends TensorView {
     private final FloatBuffer floats;
 
     Floats(FloatBuffer floats) {
@@ -65,27 +65,27 @@ public abstract sealed class Elements {
     }
   }
 
-  /** The upper halves of floats: bf16. */
-  private static final class Halves extends Elements {
-    private final ShortBuffer halves;
+  /** Each the upper 16 bits of a float. */
+  private static final class BrainFloats extends TensorView {
+    private final ShortBuffer bits;
 
-    Halves(ShortBuffer halves) {
-      this.halves = halves;
+    BrainFloats(ShortBuffer bits) {
+      this.bits = bits;
     }
 
     @Override
     public int count() {
-      return halves.capacity();
+      return bits.capacity();
     }
 
     @Override
     public float get(int index) {
-      return Precision.fromBf16(halves.get(index));
+      return Precision.fromBf16(bits.get(index));
     }
 
     @Override
     public void zero(int index) {
-      halves.put(index, (short) 0);
+      bits.put(index, (short) 0);
     }
 
     @Override
@@ -98,7 +98,7 @@ public abstract sealed class Elements {
     @Override
     public void put(int start, float[] values) {
       for (int i = 0; i < values.length; i++) {
-        halves.put(start + i, Precision.toBf16(values[i]));
+        bits.put(start + i, Precision.toBf16(values[i]));
       }
     }
   }
