@@ -1,7 +1,5 @@
 package convtrain.backend.cpu.op;
 
-import static org.bytedeco.dnnl.global.dnnl.*;
-
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Op;
@@ -9,7 +7,6 @@ import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
-import convtrain.backend.cpu.dnnl.Kernel;
 import convtrain.backend.cpu.dnnl.TensorView;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.Node;
@@ -17,10 +14,6 @@ import convtrain.graph.Precision;
 import convtrain.graph.Shape;
 import java.nio.FloatBuffer;
 import java.util.List;
-import java.util.function.Function;
-import org.bytedeco.dnnl.batch_normalization_backward;
-import org.bytedeco.dnnl.batch_normalization_forward;
-import org.bytedeco.dnnl.memory;
 
 /**
  * Batch norm over N, H, W per channel, with a ReLU and a dropout behind it where the graph has
@@ -31,8 +24,8 @@ import org.bytedeco.dnnl.memory;
  * zeroing what falls. Going back, oneDNN's weight and bias gradients are those of the scaled
  * values: times s.
  *
- * <p>Saved memory: mean [C], variance [C], scaled weight [C], scaled bias [C] (each 64-byte
- * aligned), then oneDNN's workspace.
+ * <p>Saved memory: mean, variance, scaled weight, scaled bias (each C values as often as the
+ * primitives repeat them, 64-byte aligned), then oneDNN's workspace.
  */
 final class BatchNormOp implements Op {
   private final Owned owned = new Owned();
@@ -44,12 +37,7 @@ final class BatchNormOp implements Op {
   private final int channels;
   private final float scale;
   private final DropoutMasks.Mask mask;
-  private final CopyingKernel forward;
-  private final CopyingKernel backward;
-  private final memory.desc x;
-  private final memory.desc inside;
-  private final memory.desc perChannel;
-  private final memory.desc workspace;
+  private final NormKernels kernels;
 
   private FloatBuffer weight;
   private FloatBuffer bias;
@@ -91,45 +79,13 @@ final class BatchNormOp implements Op {
                 context.fused().get(context.fused().size() - 1).index(),
                 dropout.p(),
                 Math.multiplyExact(batch, shape.elements()));
-    x = owned.add(dnnl.activation(batch, shape));
-    perChannel = owned.add(Dnnl.vector(channels));
-
     boolean relu = context.fused().stream().anyMatch(n -> n.spec() instanceof LayerSpec.Relu);
-    int flags =
-        (affine ? dnnl_use_scale | dnnl_use_shift : 0)
-            | (relu ? dnnl_fuse_norm_relu : 0)
-            | (training ? 0 : dnnl_use_global_stats);
-    int kind = training ? dnnl_forward_training : dnnl_forward_inference;
     float eps = spec.eps().floatValue();
-    Function<memory.desc, batch_normalization_forward.primitive_desc> descriptor =
-        layout ->
-            new batch_normalization_forward.primitive_desc(
-                dnnl.engine(), kind, layout, layout, eps, flags, dnnl.attributes(), false);
-    inside = owned.add(CopyingKernel.layout(dnnl, batch, shape, descriptor::apply));
-    var desc = descriptor.apply(inside);
-    workspace = owned.add(desc.workspace_desc());
-    Kernel kernel = new Kernel(dnnl, desc, new batch_normalization_forward(desc));
-    forward = owned.add(new CopyingKernel(dnnl, kernel, x, inside, 1));
-    backward = training ? owned.add(backward(dnnl, eps, flags, desc)) : null;
-  }
-
-  private CopyingKernel backward(
-      Dnnl dnnl, float eps, int flags, batch_normalization_forward.primitive_desc hint) {
-    int kind = affine ? dnnl_backward : dnnl_backward_data;
-    var desc =
-        new batch_normalization_backward.primitive_desc(
-            dnnl.engine(),
-            kind,
-            inside,
-            inside,
-            inside,
-            eps,
-            flags,
-            hint,
-            dnnl.attributes(),
-            false);
-    Kernel kernel = new Kernel(dnnl, desc, new batch_normalization_backward(desc));
-    return new CopyingKernel(dnnl, kernel, x, inside, 2);
+    kernels =
+        owned.add(
+            training && affine && FoldedNorm.suits(dnnl, shape)
+                ? new FoldedNorm(dnnl, batch, shape, relu, eps)
+                : new CopyingNorm(dnnl, batch, shape, training, affine, relu, eps));
   }
 
   /** Whether {@code next} can join a batch norm that already took {@code fused}. */
@@ -151,15 +107,12 @@ final class BatchNormOp implements Op {
 
   @Override
   public Needs needs() {
-    long scratch = forward.scratchBytes();
-    return training
-        ? new Needs(
-            4 * vectorBytes() + workspace.get_size(), Math.max(scratch, backward.scratchBytes()))
-        : new Needs(workspace.get_size(), scratch);
+    long vectors = training ? 4 * vectorBytes() : 0;
+    return new Needs(vectors + kernels.workspaceBytes(), kernels.scratchBytes());
   }
 
   private long vectorBytes() {
-    return CpuBuffer.aligned((long) channels * Float.BYTES);
+    return CpuBuffer.aligned((long) channels * kernels.repeats() * Float.BYTES);
   }
 
   @Override
@@ -171,100 +124,75 @@ final class BatchNormOp implements Op {
   public void bind(Binding b) {
     runningMean = CpuBuffer.floats(b.parameters().get("running_mean"));
     runningVar = CpuBuffer.floats(b.parameters().get("running_var"));
-    Kernel kernel = forward.bind(b.scratch());
-    forward.reads(DNNL_ARG_SRC, b.x().get(0)).writes(DNNL_ARG_DST, b.y());
-    if (training) {
-      bindTraining(b, kernel);
-    } else {
-      kernel
-          .with(DNNL_ARG_MEAN, perChannel, b.parameters().get("running_mean"))
-          .with(DNNL_ARG_VARIANCE, perChannel, b.parameters().get("running_var"));
-      bindAffine(kernel, b.parameters().get("weight"), b.parameters().get("bias"));
-      bindWorkspace(kernel, b.saved(), 0);
+    DeviceBuffer usedWeight = b.parameters().get("weight");
+    DeviceBuffer usedBias = b.parameters().get("bias");
+    if (!training) {
+      kernels.bind(
+          b,
+          new NormKernels.Vectors(
+              b.parameters().get("running_mean"),
+              b.parameters().get("running_var"),
+              usedWeight,
+              usedBias,
+              null,
+              null,
+              workspace(b, 0)));
+      return;
     }
-    forward.ready();
-  }
-
-  private void bindTraining(Binding b, Kernel kernel) {
     DeviceBuffer savedMean = savedVector(b, 0);
     DeviceBuffer savedVariance = savedVector(b, 1);
     mean = CpuBuffer.floats(savedMean);
     variance = CpuBuffer.floats(savedVariance);
-    y = TensorView.of(precision, b.y());
-    DeviceBuffer usedWeight = b.parameters().get("weight");
-    DeviceBuffer usedBias = b.parameters().get("bias");
-    if (mask != null) {
+    if (copiesAffine()) {
       weight = CpuBuffer.floats(usedWeight);
       bias = CpuBuffer.floats(usedBias);
       usedWeight = savedVector(b, 2);
       usedBias = savedVector(b, 3);
       scaledWeight = CpuBuffer.floats(usedWeight);
       scaledBias = CpuBuffer.floats(usedBias);
+    }
+    DeviceBuffer workspace = workspace(b, 4 * vectorBytes());
+    kernels.bind(
+        b,
+        new NormKernels.Vectors(
+            savedMean,
+            savedVariance,
+            usedWeight,
+            usedBias,
+            b.gradients().get("weight"),
+            b.gradients().get("bias"),
+            workspace));
+    if (mask != null) {
       weightGradient = CpuBuffer.floats(b.gradients().get("weight"));
       biasGradient = CpuBuffer.floats(b.gradients().get("bias"));
-    }
-    kernel
-        .with(DNNL_ARG_MEAN, perChannel, savedMean)
-        .with(DNNL_ARG_VARIANCE, perChannel, savedVariance);
-    bindAffine(kernel, usedWeight, usedBias);
-    bindWorkspace(kernel, b.saved(), 4 * vectorBytes());
-    if (mask != null && forward.keepsOrder()) {
-      DeviceBuffer bits = b.saved().slice(4 * vectorBytes(), workspace.get_size());
-      reluBits = ReluBits.in((CpuBuffer) bits, y);
-    }
-    if (b.dy() != null) {
-      bindBackward(b, savedMean, savedVariance, usedWeight);
+      y = TensorView.of(precision, b.y());
+      dy = b.dy() == null ? null : TensorView.of(precision, b.dy());
+      reluBits =
+          workspace != null && kernels.keepsOrder() ? ReluBits.in((CpuBuffer) workspace, y) : null;
     }
   }
 
-  private void bindBackward(
-      Binding b, DeviceBuffer savedMean, DeviceBuffer savedVariance, DeviceBuffer usedWeight) {
-    dy = TensorView.of(precision, b.dy());
-    DeviceBuffer dx = b.dx().get(0) == null ? b.dy() : b.dx().get(0);
-    Kernel kernel =
-        backward
-            .bind(b.scratch())
-            .with(DNNL_ARG_MEAN, perChannel, savedMean)
-            .with(DNNL_ARG_VARIANCE, perChannel, savedVariance);
-    backward
-        .reads(DNNL_ARG_SRC, b.x().get(0))
-        .reads(DNNL_ARG_DIFF_DST, b.dy())
-        .writes(DNNL_ARG_DIFF_SRC, dx);
-    if (affine) {
-      kernel
-          .with(DNNL_ARG_SCALE, perChannel, usedWeight)
-          .with(DNNL_ARG_DIFF_SCALE, perChannel, b.gradients().get("weight"))
-          .with(DNNL_ARG_DIFF_SHIFT, perChannel, b.gradients().get("bias"));
-    }
-    bindWorkspace(kernel, b.saved(), 4 * vectorBytes());
-    backward.ready();
+  /** Whether the kernels read weight and bias times dropout's factor, or repeated. */
+  private boolean copiesAffine() {
+    return mask != null || affine && kernels.repeats() > 1;
   }
 
   private DeviceBuffer savedVector(Binding b, int index) {
     return b.saved().slice(index * vectorBytes(), vectorBytes());
   }
 
-  private void bindAffine(Kernel kernel, DeviceBuffer usedWeight, DeviceBuffer usedBias) {
-    if (affine) {
-      kernel
-          .with(DNNL_ARG_SCALE, perChannel, usedWeight)
-          .with(DNNL_ARG_SHIFT, perChannel, usedBias);
-    }
-  }
-
-  private void bindWorkspace(Kernel kernel, DeviceBuffer saved, long offset) {
-    if (workspace.get_size() > 0) {
-      kernel.with(DNNL_ARG_WORKSPACE, workspace, saved.slice(offset, workspace.get_size()));
-    }
+  private DeviceBuffer workspace(Binding b, long start) {
+    long bytes = kernels.workspaceBytes();
+    return bytes == 0 ? null : b.saved().slice(start, bytes);
   }
 
   @Override
   public void forward() {
-    if (mask != null) {
-      multiply(weight, scale, scaledWeight);
-      multiply(bias, scale, scaledBias);
+    if (copiesAffine()) {
+      scale(weight, scaledWeight, channels * kernels.repeats());
+      scale(bias, scaledBias, channels * kernels.repeats());
     }
-    forward.execute();
+    kernels.forward();
     if (training) {
       updateRunning();
     }
@@ -279,10 +207,10 @@ final class BatchNormOp implements Op {
     if (mask != null && !backwardDrops) {
       mask.zero(dy);
     }
-    backward.execute();
+    kernels.backward();
     if (mask != null) {
-      multiply(weightGradient, scale, weightGradient);
-      multiply(biasGradient, scale, biasGradient);
+      scale(weightGradient, weightGradient, channels);
+      scale(biasGradient, biasGradient, channels);
     }
   }
 
@@ -294,15 +222,16 @@ final class BatchNormOp implements Op {
     }
   }
 
-  private void multiply(FloatBuffer from, float factor, FloatBuffer to) {
-    for (int c = 0; c < channels; c++) {
-      to.put(c, factor * from.get(c));
+  /** Values times dropout's factor, over and over until so many are set. */
+  private void scale(FloatBuffer values, FloatBuffer to, int count) {
+    for (int i = 0; i < count; i++) {
+      to.put(i, scale * values.get(i % channels));
     }
   }
 
   @Override
   public String implementation() {
-    return forward.implementation() + (backward == null ? "" : " | " + backward.implementation());
+    return kernels.implementation();
   }
 
   @Override
