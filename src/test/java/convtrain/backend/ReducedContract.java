@@ -53,7 +53,10 @@ abstract class ReducedContract {
       if (must) {
         throw e;
       }
-      Assumptions.abort(way + " cannot start here: " + e.getMessage());
+      Assumptions.abort(
+          way.provider().name().equals("cpu")
+              ? "this processor is not made for " + way.precision().word()
+              : "backend " + way + " cannot start here: " + e);
     }
   }
 

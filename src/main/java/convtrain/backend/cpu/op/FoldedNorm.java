@@ -30,7 +30,7 @@ import org.bytedeco.dnnl.primitive_attr;
  *       + eps), and the sums that are the gradients of weight (w') and bias (b'), of which a
  *       channel's are the sums over its r. Of n elements a channel, the gradient through the
  *       statistics is dx = dx' + B x + A, B = -weight w' / (n s^2), A = -weight b' / (n s) - B m, a
- *       third pass.
+ *       third pass; dx' is rounded to bf16 in between.
  * </ul>
  *
  * <p>Scratch memory: the primitives' own first, then y' as large as y, of which only the statistics
@@ -61,8 +61,13 @@ final class FoldedNorm implements NormKernels {
   private FloatBuffer weight;
   private FloatBuffer weightGradient;
   private FloatBuffer biasGradient;
-  private FloatBuffer first;
-  private FloatBuffer second;
+
+  /** Of the 16: mean, then gradient of weight. */
+  private FloatBuffer lane;
+
+  /** Of the 16: variance, then gradient of bias. */
+  private FloatBuffer otherLane;
+
   private FloatBuffer slope;
   private FloatBuffer shift;
 
@@ -74,7 +79,8 @@ final class FoldedNorm implements NormKernels {
     folded = owned.add(dnnl.activation(batch, view));
     vector = owned.add(Dnnl.vector(LANES));
     row = owned.add(Dnnl.rowMajor(1, LANES, 1, 1));
-    statistics = owned.add(forward(dnnl, 0));
+    var first = describe(dnnl, 0);
+    statistics = owned.add(new Kernel(dnnl, first, new batch_normalization_forward(first)));
     int flags =
         dnnl_use_global_stats | dnnl_use_scale | dnnl_use_shift | (relu ? dnnl_fuse_norm_relu : 0);
     var hint = describe(dnnl, flags);
@@ -96,7 +102,7 @@ final class FoldedNorm implements NormKernels {
     correct = owned.add(correction(dnnl));
   }
 
-  /** Whether it can be used and oneDNN's own has no vector code. */
+  /** Whether oneDNN has no vector code for so many channels and pixels can be counted so. */
   static boolean suits(Dnnl dnnl, Shape shape) {
     int c = shape.channels();
     return dnnl.precision() == Precision.BF16
@@ -108,11 +114,6 @@ final class FoldedNorm implements NormKernels {
   private batch_normalization_forward.primitive_desc describe(Dnnl dnnl, int flags) {
     return new batch_normalization_forward.primitive_desc(
         dnnl.engine(), dnnl_forward_training, folded, folded, eps, flags, dnnl.attributes(), false);
-  }
-
-  private Kernel forward(Dnnl dnnl, int flags) {
-    var desc = describe(dnnl, flags);
-    return new Kernel(dnnl, desc, new batch_normalization_forward(desc));
   }
 
   /** dx += B x + A. */
@@ -163,8 +164,8 @@ final class FoldedNorm implements NormKernels {
     weight = CpuBuffer.floats(vectors.weight());
     DeviceBuffer firstVector = lanes(b, 0);
     DeviceBuffer secondVector = lanes(b, 1);
-    first = CpuBuffer.floats(firstVector);
-    second = CpuBuffer.floats(secondVector);
+    lane = CpuBuffer.floats(firstVector);
+    otherLane = CpuBuffer.floats(secondVector);
     statistics
         .with(DNNL_ARG_SRC, folded, b.x().get(0))
         .with(DNNL_ARG_DST, folded, b.scratch().slice(ownScratch(), folded.get_size()))
@@ -226,13 +227,13 @@ final class FoldedNorm implements NormKernels {
     for (int c = 0; c < channels; c++) {
       double m = 0;
       for (int p = c; p < LANES; p += channels) {
-        m += first.get(p);
+        m += lane.get(p);
       }
       m /= repeats();
       double v = 0;
       for (int p = c; p < LANES; p += channels) {
-        double apart = first.get(p) - m;
-        v += second.get(p) + apart * apart;
+        double apart = lane.get(p) - m;
+        v += otherLane.get(p) + apart * apart;
       }
       fill(mean, c, (float) m);
       fill(variance, c, (float) (v / repeats()));
@@ -253,8 +254,8 @@ final class FoldedNorm implements NormKernels {
       double dw = 0;
       double db = 0;
       for (int p = c; p < LANES; p += channels) {
-        dw += first.get(p);
-        db += second.get(p);
+        dw += lane.get(p);
+        db += otherLane.get(p);
       }
       weightGradient.put(c, (float) dw);
       biasGradient.put(c, (float) db);
