@@ -3,10 +3,7 @@ package convtrain.backend;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import com.sun.management.ThreadMXBean;
 import convtrain.config.LearningRates;
-import convtrain.config.RunConfig;
-import convtrain.config.RunConfigLoader;
 import convtrain.config.ScheduleSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.ModelSpec;
@@ -15,10 +12,7 @@ import convtrain.plan.Plan;
 import convtrain.testing.Golden;
 import convtrain.testing.MnistSample;
 import convtrain.testing.PlanRun;
-import java.lang.management.ManagementFactory;
-import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -27,8 +21,6 @@ import org.junit.jupiter.params.provider.CsvSource;
 /** Runs of many steps on real images: PyTorch's course, the same twice, and no allocation. */
 class TrainingContractTest extends BackendContract {
   private static final int BATCH = 128;
-  private static final float MEAN = 0.1307f;
-  private static final float STD = 0.3081f;
 
   /**
    * The first row is the shipped network; the bound of a loss is 1e-4 of it. The second has no
@@ -58,7 +50,15 @@ class TrainingContractTest extends BackendContract {
     double[] losses = golden.tensor("losses").values();
     assertThat(rates.steps()).isEqualTo(losses.length);
     try (PlanRun run =
-        new PlanRun(backend(), graph, optimizer, BATCH, MEAN, STD, table(rates), 1)) {
+        new PlanRun(
+            backend(),
+            graph,
+            optimizer,
+            BATCH,
+            ShippedSteps.MEAN,
+            ShippedSteps.STD,
+            table(rates),
+            1)) {
       run.load(values(golden.group("initial")));
       int last = MnistSample.IMAGES % BATCH;
       Plan full = run.plan(BATCH, true);
@@ -104,59 +104,11 @@ class TrainingContractTest extends BackendContract {
 
   @Test
   void sameSeedGivesTheSameWeightsToTheBit() {
-    Map<String, float[]> first = thirtySteps(1);
-    Map<String, float[]> second = thirtySteps(1);
-    first.forEach((name, values) -> assertThat(second.get(name)).as(name).isEqualTo(values));
-    String weight = "conv5.weight";
-    assertThat(thirtySteps(2).get(weight)).isNotEqualTo(first.get(weight));
-  }
-
-  /** The shipped network with its dropout, on real images. */
-  private static Map<String, float[]> thirtySteps(long seed) {
-    try (PlanRun run = shipped(32, 30, seed)) {
-      Plan plan = run.plan(32, true);
-      MnistSample sample = new MnistSample();
-      for (int step = 0; step < 30; step++) {
-        sample.copy(32 * step, 32, run.images(), run.labels());
-        run.step(plan);
-      }
-      backend().synchronize();
-      return run.tensors();
-    }
-  }
-
-  private static PlanRun shipped(int batch, int steps, long seed) {
-    RunConfig config = RunConfigLoader.load(Path.of("configs/mnist-19k.json"), List.of());
-    return new PlanRun(
-        backend(),
-        ModelGraph.of(config.model()),
-        config.train().optimizer(),
-        batch,
-        MEAN,
-        STD,
-        PlanRun.constant(steps, 0.03, 0.9),
-        seed);
+    new ShippedSteps(backend(), 32).assertRepeatable(30);
   }
 
   @Test
   void stepsAllocateNothingOnTheJavaHeap() {
-    int steps = 50;
-    ThreadMXBean threads = (ThreadMXBean) ManagementFactory.getThreadMXBean();
-    try (PlanRun run = shipped(8, 200, 1)) {
-      Plan plan = run.plan(8, true);
-      new MnistSample().copy(0, 8, run.images(), run.labels());
-      run.startPass(8, 2 * steps);
-      for (int step = 0; step < steps; step++) {
-        run.nextStep(plan);
-      }
-      long before = threads.getCurrentThreadAllocatedBytes();
-      for (int step = 0; step < steps; step++) {
-        run.nextStep(plan);
-      }
-      long allocated = threads.getCurrentThreadAllocatedBytes() - before;
-      // What the measurement itself allocates; a buffer view or a boxed value a step is 800 or
-      // more.
-      assertThat(allocated).as("bytes in %d steps", steps).isLessThan(800);
-    }
+    new ShippedSteps(backend(), 8).assertNothingAllocated();
   }
 }
