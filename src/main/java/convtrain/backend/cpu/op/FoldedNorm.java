@@ -34,11 +34,17 @@ import org.bytedeco.dnnl.primitive_attr;
  * </ul>
  *
  * <p>Scratch memory: the primitives' own first, then y' as large as y, of which only the statistics
- * are wanted, then four vectors of 16.
+ * are wanted, then two vectors of 16 and two rows of the third pass.
  */
 final class FoldedNorm implements NormKernels {
   private static final int LANES = 16;
   private static final long VECTOR_BYTES = LANES * Float.BYTES;
+
+  /**
+   * oneDNN's product with a row takes row after row; 16 elements at a time it spends its time
+   * beginning. So A and B are repeated until a row is about as long as this.
+   */
+  private static final int LONG_ROW = 1024;
 
   /** The argument of the second operation after the product; the first is the sum with dx. */
   private static final int ADDED_ROW = 2 * DNNL_ARG_ATTR_MULTIPLE_POST_OP_BASE | DNNL_ARG_SRC_1;
@@ -49,6 +55,8 @@ final class FoldedNorm implements NormKernels {
   private final double perChannelCount;
   private final memory.desc folded;
   private final memory.desc vector;
+  private final int rowLength;
+  private final memory.desc rows;
   private final memory.desc row;
   private final memory.desc workspace;
   private final Kernel statistics;
@@ -78,7 +86,9 @@ final class FoldedNorm implements NormKernels {
     Shape view = Shape.image(LANES, 1, shape.elements() / LANES);
     folded = owned.add(dnnl.activation(batch, view));
     vector = owned.add(Dnnl.vector(LANES));
-    row = owned.add(Dnnl.rowMajor(1, LANES, 1, 1));
+    rowLength = rowLength(shape.elements());
+    rows = owned.add(dnnl.matrix(batch * (shape.elements() / rowLength), rowLength));
+    row = owned.add(Dnnl.rowMajor(1, rowLength));
     var first = describe(dnnl, 0);
     statistics = owned.add(new Kernel(dnnl, first, new batch_normalization_forward(first)));
     int flags =
@@ -111,6 +121,15 @@ final class FoldedNorm implements NormKernels {
         && shape.elements() % LANES == 0;
   }
 
+  /** The longest that a sample's elements can be cut into, of whole vectors. */
+  private static int rowLength(int elements) {
+    int length = Math.min(LONG_ROW, elements);
+    while (length % LANES != 0 || elements % length != 0) {
+      length--;
+    }
+    return length;
+  }
+
   private batch_normalization_forward.primitive_desc describe(Dnnl dnnl, int flags) {
     return new batch_normalization_forward.primitive_desc(
         dnnl.engine(), dnnl_forward_training, folded, folded, eps, flags, dnnl.attributes(), false);
@@ -126,7 +145,7 @@ final class FoldedNorm implements NormKernels {
       attributes.set_post_ops(after);
       var desc =
           new binary.primitive_desc(
-              dnnl.engine(), dnnl_binary_mul, folded, row, folded, attributes, false);
+              dnnl.engine(), dnnl_binary_mul, rows, row, rows, attributes, false);
       return new Kernel(dnnl, desc, new binary(desc));
     }
   }
@@ -143,7 +162,11 @@ final class FoldedNorm implements NormKernels {
 
   @Override
   public long scratchBytes() {
-    return ownScratch() + CpuBuffer.aligned(folded.get_size()) + 4 * VECTOR_BYTES;
+    return ownScratch() + CpuBuffer.aligned(folded.get_size()) + 2 * VECTOR_BYTES + 2 * rowBytes();
+  }
+
+  private long rowBytes() {
+    return CpuBuffer.aligned(row.get_size());
   }
 
   private long ownScratch() {
@@ -202,8 +225,9 @@ final class FoldedNorm implements NormKernels {
     weightGradient = CpuBuffer.floats(vectors.weightGradient());
     biasGradient = CpuBuffer.floats(vectors.biasGradient());
     DeviceBuffer dx = b.dx().get(0) == null ? b.dy() : b.dx().get(0);
-    DeviceBuffer slopes = lanes(b, 2);
-    DeviceBuffer shifts = lanes(b, 3);
+    long end = scratchBytes();
+    DeviceBuffer slopes = b.scratch().slice(end - 2 * rowBytes(), rowBytes());
+    DeviceBuffer shifts = b.scratch().slice(end - rowBytes(), rowBytes());
     backward
         .with(DNNL_ARG_SRC, folded, b.x().get(0))
         .with(DNNL_ARG_DIFF_DST, folded, b.dy())
@@ -214,10 +238,10 @@ final class FoldedNorm implements NormKernels {
     slope = CpuBuffer.floats(slopes);
     shift = CpuBuffer.floats(shifts);
     correct
-        .with(DNNL_ARG_SRC_0, folded, b.x().get(0))
+        .with(DNNL_ARG_SRC_0, rows, b.x().get(0))
         .with(DNNL_ARG_SRC_1, row, slopes)
         .with(ADDED_ROW, row, shifts)
-        .with(DNNL_ARG_DST, folded, dx)
+        .with(DNNL_ARG_DST, rows, dx)
         .ready(b.scratch());
   }
 
@@ -235,14 +259,14 @@ final class FoldedNorm implements NormKernels {
         double apart = lane.get(p) - m;
         v += otherLane.get(p) + apart * apart;
       }
-      fill(mean, c, (float) m);
-      fill(variance, c, (float) (v / repeats()));
+      fill(mean, LANES, c, (float) m);
+      fill(variance, LANES, c, (float) (v / repeats()));
     }
     normalize.execute();
   }
 
-  private void fill(FloatBuffer vector, int channel, float value) {
-    for (int p = channel; p < LANES; p += channels) {
+  private void fill(FloatBuffer vector, int count, int channel, float value) {
+    for (int p = channel; p < count; p += channels) {
       vector.put(p, value);
     }
   }
@@ -262,8 +286,8 @@ final class FoldedNorm implements NormKernels {
       double square = variance.get(c) + (double) eps;
       double b = -weight.get(c) * dw / (perChannelCount * square);
       double a = -weight.get(c) * db / (perChannelCount * Math.sqrt(square)) - b * mean.get(c);
-      fill(slope, c, (float) b);
-      fill(shift, c, (float) a);
+      fill(slope, rowLength, c, (float) b);
+      fill(shift, rowLength, c, (float) a);
     }
     correct.execute();
   }
