@@ -160,7 +160,7 @@ public final class Dnnl implements AutoCloseable {
   }
 
   /** A height and a width as oneDNN takes them. */
-  public static long[] dims(int h, int w) {
+  public static long[] dims(long h, long w) {
     return new long[] {h, w};
   }
 

@@ -41,6 +41,11 @@ final class ConvChoice {
     few = groups == 1 && Math.max(in, out) <= FEW;
   }
 
+  /** Whether it has so few channels that how it is computed was measured and chosen. */
+  boolean few() {
+    return few;
+  }
+
   /** Vectors run over K: of 16, or of 8 where there are no more. */
   <T extends primitive_desc> T forward(Supplier<T> desc) {
     if (bf16) {

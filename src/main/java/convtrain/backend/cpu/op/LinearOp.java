@@ -50,7 +50,8 @@ final class LinearOp implements Op {
         dnnl.roundsWeights() ? owned.add(dnnl.factors(outFeatures, inFeatures)) : weight;
     var forwardDesc = describe(dnnl, training, x, used, bias ? biasDesc : null, y);
     Kernel kernel = new Kernel(dnnl, forwardDesc, new inner_product_forward(forwardDesc));
-    forward = owned.add(new WeightedKernel(dnnl, kernel, weight, forwardDesc.weights_desc()));
+    var product = WeightedKernel.Product.forward(kernel, x, forwardDesc.weights_desc(), y);
+    forward = owned.add(new WeightedKernel(dnnl, product, weight));
     backward =
         training
             ? owned.add(
@@ -105,8 +106,8 @@ final class LinearOp implements Op {
           new inner_product_backward_data.primitive_desc(
               dnnl.engine(), x, w, y, hint, dnnl.attributes(), false);
       Kernel data = new Kernel(dnnl, desc, new inner_product_backward_data(desc));
-      return new WeightedBackward(
-          gradient, new WeightedKernel(dnnl, data, weight, desc.weights_desc()));
+      var product = WeightedKernel.Product.backward(data, y, desc.weights_desc(), x);
+      return new WeightedBackward(gradient, new WeightedKernel(dnnl, product, weight));
     }
   }
 
@@ -135,14 +136,13 @@ final class LinearOp implements Op {
 
   @Override
   public void bind(Binding b) {
-    Kernel kernel =
-        forward.bind(b).with(DNNL_ARG_SRC, x, b.x().get(0)).with(DNNL_ARG_DST, y, b.y());
+    Kernel kernel = forward.bind(b, b.x().get(0), b.y());
     if (bias) {
       kernel.with(DNNL_ARG_BIAS, biasDesc, b.parameters().get("bias"));
     }
     forward.ready();
     if (backward != null) {
-      backward.bind(b, x, y);
+      backward.bind(b);
     }
   }
 

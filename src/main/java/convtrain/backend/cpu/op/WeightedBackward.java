@@ -1,10 +1,7 @@
 package convtrain.backend.cpu.op;
 
-import static org.bytedeco.dnnl.global.dnnl.*;
-
 import convtrain.backend.Binding;
 import convtrain.backend.Owned;
-import org.bytedeco.dnnl.memory;
 
 /**
  * The backward pass of a layer with weights (convolution, linear): dw from x and dy, then dx from w
@@ -30,10 +27,10 @@ final class WeightedBackward implements AutoCloseable {
   }
 
   /** Ties everything to memory. */
-  void bind(Binding b, memory.desc x, memory.desc y) {
+  void bind(Binding b) {
     gradient.bind(b);
     if (data != null) {
-      data.bind(b).with(DNNL_ARG_DIFF_DST, y, b.dy()).with(DNNL_ARG_DIFF_SRC, x, b.dx().get(0));
+      data.bind(b, b.dy(), b.dx().get(0));
       data.ready();
     }
   }

@@ -8,73 +8,146 @@ import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
+import java.nio.FloatBuffer;
 import org.bytedeco.dnnl.memory;
 
 /**
  * A primitive that reads a layer's weights: y from x, or dx from dy. Where it wants them otherwise
  * than they are stored, in another order or rounded to 16 bits, each run copies them first.
  *
- * <p>Scratch memory: the primitives' own first, then the copy.
+ * <p>Scratch memory: the primitives' own first, then the weights put together by index, then the
+ * copy.
  */
 final class WeightedKernel implements AutoCloseable {
+  /**
+   * A primitive and what it reads and writes.
+   *
+   * @param fromArgument which argument it reads besides the weights
+   * @param weight the layout that it wants the weights in
+   */
+  record Product(
+      Kernel kernel,
+      int fromArgument,
+      memory.desc from,
+      memory.desc weight,
+      int toArgument,
+      memory.desc to) {
+    /** y from x. */
+    static Product forward(Kernel kernel, memory.desc x, memory.desc weight, memory.desc y) {
+      return new Product(kernel, DNNL_ARG_SRC, x, weight, DNNL_ARG_DST, y);
+    }
+
+    /** dx from dy. */
+    static Product backward(Kernel kernel, memory.desc dy, memory.desc weight, memory.desc dx) {
+      return new Product(kernel, DNNL_ARG_DIFF_DST, dy, weight, DNNL_ARG_DIFF_SRC, dx);
+    }
+  }
+
   private final Owned owned = new Owned();
-  private final Kernel kernel;
-  private final memory.desc stored;
-  private final memory.desc wanted;
+  private final Product product;
+  private final int[] index;
+  private final memory.desc source;
   private final Kernel copying;
   private DeviceBuffer scratch;
+  private FloatBuffer stored;
+  private FloatBuffer gathered;
 
   /**
-   * Takes ownership of the kernel and of the layout that it wants.
+   * Takes ownership of the kernel and of the layout of its weights.
    *
    * @param stored layout of the weights in storage
    */
-  WeightedKernel(Dnnl dnnl, Kernel kernel, memory.desc stored, memory.desc wanted) {
-    this.kernel = owned.add(kernel);
-    this.stored = stored;
-    this.wanted = owned.add(wanted);
-    copying = Dnnl.same(stored, wanted) ? null : owned.add(Kernel.reorder(dnnl, stored, wanted));
+  WeightedKernel(Dnnl dnnl, Product product, memory.desc stored) {
+    this(dnnl, product, stored, null);
+  }
+
+  /**
+   * The same with weights that are put together, in row-major order, from those in storage.
+   *
+   * @param source layout of the weights in storage, or of those put together
+   * @param index where each of those lies in storage, negative for 0; null where there are none
+   */
+  WeightedKernel(Dnnl dnnl, Product product, memory.desc source, int[] index) {
+    this.product = product;
+    this.source = source;
+    this.index = index;
+    owned.add(product.kernel);
+    owned.add(product.weight);
+    copying =
+        index == null && Dnnl.same(source, product.weight)
+            ? null
+            : owned.add(Kernel.reorder(dnnl, source, product.weight));
   }
 
   long scratchBytes() {
-    return ownScratch() + copyBytes();
+    return ownScratch() + gatheredBytes() + copyBytes();
   }
 
   private long ownScratch() {
     long reorder = copying == null ? 0 : copying.scratchBytes();
-    return CpuBuffer.aligned(Math.max(kernel.scratchBytes(), reorder));
+    return CpuBuffer.aligned(Math.max(product.kernel.scratchBytes(), reorder));
+  }
+
+  private long gatheredBytes() {
+    return index == null ? 0 : CpuBuffer.aligned(source.get_size());
   }
 
   private long copyBytes() {
-    return copying == null ? 0 : wanted.get_size();
+    return copying == null ? 0 : product.weight.get_size();
   }
 
-  /** Ties the weights; the caller ties the others and then calls {@link #ready}. */
-  Kernel bind(Binding b) {
+  /** Ties it to memory; the caller may tie more arguments and then calls {@link #ready}. */
+  Kernel bind(Binding b, DeviceBuffer from, DeviceBuffer to) {
     scratch = b.scratch();
-    DeviceBuffer weight = b.parameters().get("weight");
+    product
+        .kernel
+        .with(product.fromArgument, product.from, from)
+        .with(product.toArgument, product.to, to);
+    return product.kernel.with(DNNL_ARG_WEIGHTS, product.weight, weights(b));
+  }
+
+  private DeviceBuffer weights(Binding b) {
+    DeviceBuffer weights = b.parameters().get("weight");
     if (copying == null) {
-      return kernel.with(DNNL_ARG_WEIGHTS, wanted, weight);
+      return weights;
     }
-    DeviceBuffer copy = scratch.slice(ownScratch(), copyBytes());
-    copying.with(DNNL_ARG_FROM, stored, weight).with(DNNL_ARG_TO, wanted, copy).ready(scratch);
-    return kernel.with(DNNL_ARG_WEIGHTS, wanted, copy);
+    if (index != null) {
+      stored = CpuBuffer.floats(weights);
+      weights = scratch.slice(ownScratch(), gatheredBytes());
+      gathered = CpuBuffer.floats(weights);
+    }
+    DeviceBuffer copy = scratch.slice(ownScratch() + gatheredBytes(), copyBytes());
+    copying
+        .with(DNNL_ARG_FROM, source, weights)
+        .with(DNNL_ARG_TO, product.weight, copy)
+        .ready(scratch);
+    return copy;
   }
 
   /** Ends the list of arguments. */
   void ready() {
-    kernel.ready(scratch);
+    product.kernel.ready(scratch);
   }
 
   void execute() {
+    if (index != null) {
+      gather();
+    }
     if (copying != null) {
       copying.execute();
     }
-    kernel.execute();
+    product.kernel.execute();
+  }
+
+  private void gather() {
+    for (int i = 0; i < index.length; i++) {
+      int from = index[i];
+      gathered.put(i, from < 0 ? 0 : stored.get(from));
+    }
   }
 
   String implementation() {
-    String own = kernel.implementation();
+    String own = product.kernel.implementation();
     return copying == null ? own : copying.implementation() + " | " + own;
   }
 
