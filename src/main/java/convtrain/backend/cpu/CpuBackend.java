@@ -105,7 +105,7 @@ public final class CpuBackend implements Backend {
 
   @Override
   public DeviceBuffer allocate(long bytes) {
-    return CpuBuffer.allocate(bytes);
+    return CpuBuffer.allocateBetweenLines(bytes);
   }
 
   @Override

@@ -8,9 +8,13 @@ import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
 
-/** Host memory outside the Java heap: a 64-byte aligned, zeroed allocation, or a slice of one. */
+/**
+ * Host memory outside the Java heap: a zeroed allocation that begins at a 64-byte cache line or in
+ * the middle of one, or a slice of such.
+ */
 public final class CpuBuffer implements DeviceBuffer {
   private static final int ALIGNMENT = 64;
+  private static final int MIDDLE = ALIGNMENT / 2;
   private static final AtomicLong IN_USE = new AtomicLong();
   private static final AtomicLong PEAK = new AtomicLong();
 
@@ -21,7 +25,7 @@ public final class CpuBuffer implements DeviceBuffer {
 
     Allocation(long bytes) {
       this.bytes = bytes;
-      raw = Pointer.calloc(1, bytes + ALIGNMENT);
+      raw = Pointer.calloc(1, bytes + ALIGNMENT + MIDDLE);
       if (raw == null || raw.isNull()) {
         throw new OutOfMemoryError("no " + bytes + " bytes of memory outside the Java heap");
       }
@@ -56,14 +60,27 @@ public final class CpuBuffer implements DeviceBuffer {
     this.bytes = bytes;
   }
 
-  /** New zeroed memory. */
+  /** New zeroed memory that begins at a cache line. */
   public static CpuBuffer allocate(long bytes) {
-    Allocation allocation = new Allocation(bytes);
-    long aligned = (allocation.raw().address() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-    return new CpuBuffer(allocation, true, aligned, bytes);
+    return allocate(bytes, 0);
   }
 
-  /** The least size of at least so many bytes behind which another slice is aligned. */
+  /**
+   * New zeroed memory for what ops hand to each other, which begins in the middle of a cache line.
+   * oneDNN's batch norm writes floats past the caches where whole vectors fall on whole lines, and
+   * the next op would read them back from main memory (benchmarks/cpu.md).
+   */
+  public static CpuBuffer allocateBetweenLines(long bytes) {
+    return allocate(bytes, MIDDLE);
+  }
+
+  private static CpuBuffer allocate(long bytes, int behindLine) {
+    Allocation allocation = new Allocation(bytes);
+    long line = (allocation.raw().address() + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return new CpuBuffer(allocation, true, line + behindLine, bytes);
+  }
+
+  /** The least size of at least so many bytes behind which another slice lies as this one. */
   public static long aligned(long bytes) {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }

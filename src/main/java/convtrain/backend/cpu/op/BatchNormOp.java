@@ -25,7 +25,7 @@ import java.util.List;
  * values: times s.
  *
  * <p>Saved memory: mean, variance, scaled weight, scaled bias (each C values as often as the
- * primitives repeat them, 64-byte aligned), then oneDNN's workspace.
+ * primitives repeat them, in steps of 64 bytes), then oneDNN's workspace.
  */
 final class BatchNormOp implements Op {
   private final Owned owned = new Owned();

@@ -24,7 +24,7 @@ import org.bytedeco.dnnl.primitive_desc;
  * way), or on floats where activations are bf16 (over 8 channels, ten times faster;
  * benchmarks/cpu.md). Where the plan's layout has vector code, nothing is copied.
  *
- * <p>Scratch memory: the primitives' own first, then the copies, each 64-byte aligned.
+ * <p>Scratch memory: the primitives' own first, then the copies, each at a multiple of 64 bytes.
  */
 final class CopyingKernel implements AutoCloseable {
   private final Owned owned = new Owned();

@@ -23,7 +23,7 @@ import org.bytedeco.dnnl.stream;
  * The latter is for primitives that gain little from threads (benchmarks/cpu.md).
  *
  * <p>Scratch memory, for each part: its primitive's own, its results unless it writes to storage
- * itself, and that of the reorders. Each 64-byte aligned.
+ * itself, and that of the reorders. Each begins at a multiple of 64 bytes.
  */
 final class WeightsGradient implements AutoCloseable {
   /**
