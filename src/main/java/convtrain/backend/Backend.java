@@ -61,7 +61,10 @@ public interface Backend extends AutoCloseable {
   /** Device and library with their versions, for the console and the provenance file. */
   String description();
 
-  /** New device memory, 64-byte aligned and zeroed. */
+  /**
+   * New device memory, zeroed. Where in a 64-byte cache line it begins is the backend's choice, the
+   * same for all.
+   */
   DeviceBuffer allocate(long bytes);
 
   /**

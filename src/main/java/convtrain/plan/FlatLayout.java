@@ -16,7 +16,8 @@ import java.util.Map;
 /**
  * Where each tensor of a network lies in a flat buffer, and how it is stored: first the trained
  * weights of more than one dimension, then the trained vectors (biases, batch norm's parameters),
- * then the running statistics. Each starts on a 64-byte boundary, and what lies between stays zero.
+ * then the running statistics. Each starts a multiple of 64 bytes behind the first, and what lies
+ * between stays zero.
  */
 final class FlatLayout implements AutoCloseable {
   private static final long ALIGNMENT = 64;

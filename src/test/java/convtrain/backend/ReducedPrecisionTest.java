@@ -76,20 +76,25 @@ class ReducedPrecisionTest extends ReducedContract {
   }
 
   /**
-   * Channels that fill vectors, or half of one, or neither; samples that threads share unevenly.
+   * Channels that fill vectors, or half of one, or neither, and images whose elements do so or do
+   * not, in one row of a thousand or several; samples that threads share unevenly.
    */
   @ParameterizedTest
   @CsvSource({
-    "0.04, true, 7, 16",
-    "0.5, true, 8, 32",
-    "0.04, true, 7, 8",
-    "0.9, true, 8, 8",
-    "0.04, true, 5, 20",
-    "0.5, false, 8, 16",
-    "0.5, false, 7, 8"
+    "0.04, true, 7, 16, 13, 11",
+    "0.5, true, 8, 32, 13, 11",
+    "0.04, true, 7, 8, 13, 11",
+    "0.9, true, 8, 8, 13, 11",
+    "0.04, true, 5, 20, 13, 11",
+    "0.5, false, 8, 16, 13, 11",
+    "0.5, false, 7, 8, 13, 11",
+    "0.04, true, 7, 8, 14, 12",
+    "0.5, false, 5, 4, 20, 20",
+    "0.04, true, 3, 8, 13, 10"
   })
-  void dropoutBehindBatchNormFallsAsInTheReference(double p, boolean relu, int n, int channels) {
-    Shape image = Shape.image(channels, 13, 11);
+  void dropoutBehindBatchNormFallsAsInTheReference(
+      double p, boolean relu, int n, int channels, int h, int w) {
+    Shape image = Shape.image(channels, h, w);
     LayerSpec norm = new LayerSpec.BatchNorm2d("bn", null, null, null, null);
     LayerSpec dropout = new LayerSpec.Dropout("drop", null, p);
     ModelGraph graph =

@@ -66,9 +66,11 @@ public final class CpuBuffer implements DeviceBuffer {
   }
 
   /**
-   * New zeroed memory for what ops hand to each other, which begins in the middle of a cache line.
-   * oneDNN's batch norm writes floats past the caches where whole vectors fall on whole lines, and
-   * the next op would read them back from main memory (benchmarks/cpu.md).
+   * New zeroed memory for a backend's tensors, which begins in the middle of a cache line. oneDNN's
+   * batch norm writes floats past the caches where a tensor begins at a multiple of its vectors,
+   * and the next op would read them back from main memory (benchmarks/cpu.md). Vectors of AVX-512
+   * are whole lines; those of AVX2, which it takes for 8 channels, still begin at multiples of
+   * theirs.
    */
   public static CpuBuffer allocateBetweenLines(long bytes) {
     return allocate(bytes, MIDDLE);
@@ -80,7 +82,7 @@ public final class CpuBuffer implements DeviceBuffer {
     return new CpuBuffer(allocation, true, line + behindLine, bytes);
   }
 
-  /** The least size of at least so many bytes behind which another slice lies as this one. */
+  /** The least multiple of 64 that is no less: slices so far apart lie alike in their lines. */
   public static long aligned(long bytes) {
     return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
   }

@@ -41,7 +41,7 @@ final class ConvChoice {
     few = groups == 1 && Math.max(in, out) <= FEW;
   }
 
-  /** Whether it has so few channels that how it is computed was measured and chosen. */
+  /** Whether it is an ordinary one of so few channels that how it is computed was measured. */
   boolean few() {
     return few;
   }

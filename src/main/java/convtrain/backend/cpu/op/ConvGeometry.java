@@ -19,11 +19,19 @@ import org.bytedeco.dnnl.memory;
  * A convolution's dimensions as oneDNN takes them, and its passes' descriptors; dilation counts the
  * skipped taps.
  *
- * <p>oneDNN's vectors run over the 16 output channels of a block, and are filled in part where
- * there are fewer. {@link #foldedForward} and {@link #foldedBackwardData} are equal convolutions
- * that fill them: with only L channels to compute, f = 16 / L neighbouring pixels of a row count as
- * the channels of one, so the stride is f and the kernel, S wide, becomes S + f - 1 wide. At S = 3,
- * L = 8 a quarter of its taps are zeros, where half of the vectors' elements were idle.
+ * <p>oneDNN's vectors run over blocks of 16 output channels, and are filled in part where there are
+ * fewer. {@link #foldedForward} and {@link #foldedBackwardData} are equal convolutions that fill
+ * them: of L channels to compute, those of f = 16 / L neighbouring pixels of a row count as one
+ * pixel's. With w [K, C, R, S] the stride becomes f, the kernel S + f - 1 wide, and
+ *
+ * <pre>
+ * forward:        w'[p K + k, c, r, t] = w[k, c, r, t - p]
+ * backward, data: w'[p C + c, k, r, t] = w[k, c, R - 1 - r, S - 1 - (t - p)]
+ * </pre>
+ *
+ * where 0 &lt;= t - p &lt; S, else 0; the latter reads dy, padded by R - 1 or S - 1 less the
+ * layer's padding. At S = 3, L = 8 a quarter of the taps are 0, where half of the vectors' elements
+ * were idle. Taps of 0 still multiply: an infinite x makes its neighbours' y NaN too.
  */
 final class ConvGeometry {
   private static final int LANES = 16;
@@ -31,8 +39,15 @@ final class ConvGeometry {
   /** In {@link #weightIndex}: a tap that is 0. */
   static final int ZERO = -1;
 
+  /** How a kernel moves over an image: rows, then columns. */
+  private record Steps(long[] strides, long[] dilates, long[] padBefore, long[] padAfter) {}
+
+  /** Of what the forward primitive reads: x, or dy where it computes dx. */
   final Shape in;
+
+  /** Of what it writes: y, or dx; folded, [16, H, W / f] of the same elements. */
   final Shape out;
+
   final long[] weightDims;
 
   /**
@@ -42,11 +57,7 @@ final class ConvGeometry {
   final int[] weightIndex;
 
   private final Precision precision;
-  private final int groups;
-  private final long[] strides;
-  private final long[] dilates;
-  private final long[] padBefore;
-  private final long[] padAfter;
+  private final Steps steps;
   private final ConvChoice choice;
 
   private ConvGeometry(
@@ -56,20 +67,13 @@ final class ConvGeometry {
       Shape out,
       long[] weightDims,
       int[] weightIndex,
-      long[] strides,
-      long[] dilates,
-      long[] padBefore,
-      long[] padAfter) {
+      Steps steps) {
     this.precision = precision;
-    this.groups = groups;
     this.in = in;
     this.out = out;
     this.weightDims = weightDims;
     this.weightIndex = weightIndex;
-    this.strides = strides;
-    this.dilates = dilates;
-    this.padBefore = padBefore;
-    this.padAfter = padAfter;
+    this.steps = steps;
     choice = new ConvChoice(precision, in.channels(), out.channels(), groups);
   }
 
@@ -93,26 +97,34 @@ final class ConvGeometry {
             ? filter
             : LongStream.concat(LongStream.of(groups), Arrays.stream(filter)).toArray(),
         null,
-        Dnnl.dims(spec.stride().h(), spec.stride().w()),
-        Dnnl.dims(spec.dilation().h() - 1, spec.dilation().w() - 1),
-        Dnnl.dims(window.padTop(), window.padLeft()),
-        Dnnl.dims(window.padBottom(), window.padRight()));
+        new Steps(
+            Dnnl.dims(spec.stride().h(), spec.stride().w()),
+            Dnnl.dims(spec.dilation().h() - 1, spec.dilation().w() - 1),
+            Dnnl.dims(window.padTop(), window.padLeft()),
+            Dnnl.dims(window.padBottom(), window.padRight())));
   }
 
-  /** y from x with full vectors; itself where they are full or nothing would be gained. */
+  /**
+   * y from x with full vectors, for a layer without bias; this geometry where they are full or
+   * nothing would be gained.
+   */
   ConvGeometry foldedForward() {
-    return folds(out) ? folded(in, out, padBefore, padAfter, false) : this;
+    return gainsFromFolding(out) ? folded(in, out, steps.padBefore, steps.padAfter, false) : this;
   }
 
   /**
    * dx from dy with full vectors, as a forward convolution with the kernel turned over; null where
-   * they are full or nothing would be gained.
+   * they are full, nothing would be gained, or the layer's padding is wider than its kernel
+   * reaches.
    */
   ConvGeometry foldedBackwardData() {
-    long[] before = turned(padBefore);
-    long[] after = turned(padAfter);
-    boolean within = Math.min(before[0], before[1]) >= 0 && Math.min(after[0], after[1]) >= 0;
-    return folds(in) && within ? folded(out, in, before, after, true) : null;
+    if (!gainsFromFolding(in)) {
+      return null;
+    }
+    long[] before = turned(steps.padBefore);
+    long[] after = turned(steps.padAfter);
+    boolean narrow = Math.min(before[0], before[1]) >= 0 && Math.min(after[0], after[1]) >= 0;
+    return narrow ? folded(out, in, before, after, true) : null;
   }
 
   /** The padding of a convolution that goes the other way. */
@@ -120,18 +132,20 @@ final class ConvGeometry {
     return Dnnl.dims(weightDims[2] - 1 - padding[0], weightDims[3] - 1 - padding[1]);
   }
 
-  /** Measured in bf16 only, where a block of 8 costs as much as one of 16 (benchmarks/cpu.md). */
-  private boolean folds(Shape computed) {
+  /**
+   * Whether computing these channels gains from a fold; measured in bf16, where a block of 8 costs
+   * as much as one of 16 (benchmarks/cpu.md).
+   */
+  private boolean gainsFromFolding(Shape computed) {
     int lanes = computed.channels();
     return precision == Precision.BF16
-        && groups == 1
         && choice.few()
         && lanes < LANES
         && LANES % lanes == 0
         && computed.width() % (LANES / lanes) == 0
         && weightDims[3] > 1
-        && Arrays.equals(strides, Dnnl.dims(1, 1))
-        && Arrays.equals(dilates, Dnnl.dims(0, 0));
+        && Arrays.equals(steps.strides, Dnnl.dims(1, 1))
+        && Arrays.equals(steps.dilates, Dnnl.dims(0, 0));
   }
 
   private ConvGeometry folded(
@@ -141,7 +155,7 @@ final class ConvGeometry {
     int r = (int) weightDims[2];
     int s = (int) weightDims[3];
     int wide = s + factor - 1;
-    int[] index = new int[LANES * from.channels() * r * wide];
+    int[] index = new int[Math.toIntExact((long) LANES * from.channels() * r * wide)];
     int next = 0;
     for (int lane = 0; lane < LANES; lane++) {
       int pixel = lane / computed.channels();
@@ -165,10 +179,7 @@ final class ConvGeometry {
         view,
         new long[] {LANES, from.channels(), r, wide},
         index,
-        Dnnl.dims(1, factor),
-        dilates,
-        before,
-        after);
+        new Steps(Dnnl.dims(1, factor), steps.dilates, before, after));
   }
 
   /** Where a weight of an ungrouped layer lies. */
@@ -194,10 +205,10 @@ final class ConvGeometry {
                 w,
                 bias,
                 y,
-                strides,
-                dilates,
-                padBefore,
-                padAfter,
+                steps.strides,
+                steps.dilates,
+                steps.padBefore,
+                steps.padAfter,
                 dnnl.attributes(),
                 false));
   }
@@ -219,10 +230,10 @@ final class ConvGeometry {
                   dw,
                   bias,
                   y,
-                  strides,
-                  dilates,
-                  padBefore,
-                  padAfter,
+                  steps.strides,
+                  steps.dilates,
+                  steps.padBefore,
+                  steps.padAfter,
                   hint,
                   dnnl.attributes(),
                   false));
@@ -241,10 +252,10 @@ final class ConvGeometry {
                   x,
                   w,
                   y,
-                  strides,
-                  dilates,
-                  padBefore,
-                  padAfter,
+                  steps.strides,
+                  steps.dilates,
+                  steps.padBefore,
+                  steps.padAfter,
                   hint,
                   dnnl.attributes(),
                   false));

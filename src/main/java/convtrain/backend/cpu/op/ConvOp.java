@@ -28,7 +28,8 @@ import org.bytedeco.dnnl.memory;
  * <p>Weights stay in the layout that the forward primitive chose; in bf16, of which each primitive
  * reads a rounded copy, in row-major order. Where the backward primitives choose another, the
  * (small) weight tensor is reordered around them: forcing one layout on all three falls back to
- * reference loops, a thousand times slower.
+ * reference loops, a thousand times slower. In bf16 a pass towards few channels runs as {@link
+ * ConvGeometry}'s folded one.
  */
 final class ConvOp implements Op {
   private final Owned owned = new Owned();
@@ -56,7 +57,8 @@ final class ConvOp implements Op {
     bias = spec.bias();
     biasDesc = owned.add(biasDesc(spec));
     weight = ((DnnlLayout) context.layouts().get("weight")).desc();
-    forward = owned.add(forward(training));
+    // A bias would have to be repeated for each pixel of a fold.
+    forward = owned.add(forward(bias ? geometry : geometry.foldedForward(), training, biasDesc));
     backward = training ? owned.add(backward(context.needsInputGradient().get(0))) : null;
   }
 
@@ -80,21 +82,17 @@ final class ConvOp implements Op {
     }
   }
 
-  private WeightedKernel forward(boolean training) {
-    ConvGeometry used = bias ? geometry : geometry.foldedForward();
-    memory.desc x = owned.add(dnnl.activation(batch, used.in));
-    memory.desc y = owned.add(dnnl.activation(batch, used.out));
+  /** The forward primitive of a geometry: y from x, or dx from dy where that is folded. */
+  private WeightedKernel forward(ConvGeometry used, boolean training, memory.desc added) {
+    memory.desc from = owned.add(dnnl.activation(batch, used.in));
+    memory.desc to = owned.add(dnnl.activation(batch, used.out));
     memory.desc w = dnnl.roundsWeights() ? owned.add(dnnl.factors(used.weightDims)) : weight;
-    var desc = used.forward(dnnl, training, x, w, biasDesc, y);
+    var desc = used.forward(dnnl, training, from, w, added, to);
     Kernel kernel = new Kernel(dnnl, desc, new convolution_forward(desc));
-    return weighted(used, WeightedKernel.Product.forward(kernel, x, desc.weights_desc(), y));
-  }
-
-  private WeightedKernel weighted(ConvGeometry used, WeightedKernel.Product product) {
-    return used.weightIndex == null
-        ? new WeightedKernel(dnnl, product, weight)
-        : new WeightedKernel(
-            dnnl, product, owned.add(Dnnl.rowMajor(used.weightDims)), used.weightIndex);
+    var product = WeightedKernel.Product.forward(kernel, from, desc.weights_desc(), to);
+    int[] index = used.weightIndex;
+    memory.desc source = index == null ? weight : owned.add(Dnnl.rowMajor(used.weightDims));
+    return new WeightedKernel(dnnl, product, source, index);
   }
 
   private WeightedBackward backward(boolean needsInputGradient) {
@@ -103,23 +101,16 @@ final class ConvOp implements Op {
 
   private WeightedKernel data() {
     ConvGeometry folded = geometry.foldedBackwardData();
-    if (folded == null) {
-      memory.desc x = owned.add(dnnl.activation(batch, geometry.in));
-      memory.desc y = owned.add(dnnl.activation(batch, geometry.out));
-      try (var hint = hint(x, y)) {
-        var desc = geometry.backwardData(dnnl, x, y, hint);
-        Kernel kernel = new Kernel(dnnl, desc, new convolution_backward_data(desc));
-        return weighted(
-            geometry, WeightedKernel.Product.backward(kernel, y, desc.weights_desc(), x));
-      }
+    if (folded != null) {
+      return forward(folded, true, owned.add(new memory.desc()));
     }
-    memory.desc dy = owned.add(dnnl.activation(batch, folded.in));
-    memory.desc dx = owned.add(dnnl.activation(batch, folded.out));
-    try (memory.desc w = dnnl.factors(folded.weightDims);
-        memory.desc none = new memory.desc()) {
-      var desc = folded.forward(dnnl, true, dy, w, none, dx);
-      Kernel kernel = new Kernel(dnnl, desc, new convolution_forward(desc));
-      return weighted(folded, WeightedKernel.Product.forward(kernel, dy, desc.weights_desc(), dx));
+    memory.desc x = owned.add(dnnl.activation(batch, geometry.in));
+    memory.desc y = owned.add(dnnl.activation(batch, geometry.out));
+    try (var hint = hint(x, y)) {
+      var desc = geometry.backwardData(dnnl, x, y, hint);
+      Kernel kernel = new Kernel(dnnl, desc, new convolution_backward_data(desc));
+      return new WeightedKernel(
+          dnnl, WeightedKernel.Product.backward(kernel, y, desc.weights_desc(), x), weight);
     }
   }
 

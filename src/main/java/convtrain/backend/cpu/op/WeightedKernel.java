@@ -13,7 +13,8 @@ import org.bytedeco.dnnl.memory;
 
 /**
  * A primitive that reads a layer's weights: y from x, or dx from dy. Where it wants them otherwise
- * than they are stored, in another order or rounded to 16 bits, each run copies them first.
+ * than they are stored, in another order, rounded to 16 bits or put together by index ({@link
+ * ConvGeometry#weightIndex}), each run does that first.
  *
  * <p>Scratch memory: the primitives' own first, then the weights put together by index, then the
  * copy.
@@ -49,8 +50,8 @@ final class WeightedKernel implements AutoCloseable {
   private final memory.desc source;
   private final Kernel copying;
   private DeviceBuffer scratch;
-  private FloatBuffer stored;
-  private FloatBuffer gathered;
+  private FloatBuffer storedValues;
+  private FloatBuffer gatheredValues;
 
   /**
    * Takes ownership of the kernel and of the layout of its weights.
@@ -62,10 +63,11 @@ final class WeightedKernel implements AutoCloseable {
   }
 
   /**
-   * The same with weights that are put together, in row-major order, from those in storage.
+   * The same for weights that may be put together, in row-major order, from those in storage, which
+   * are row-major floats then.
    *
-   * @param source layout of the weights in storage, or of those put together
-   * @param index where each of those lies in storage, negative for 0; null where there are none
+   * @param source layout of the weights put together, or of those in storage where index is null
+   * @param index where each lies in storage, negative for 0; null for those in storage as they are
    */
   WeightedKernel(Dnnl dnnl, Product product, memory.desc source, int[] index) {
     this.product = product;
@@ -112,9 +114,9 @@ final class WeightedKernel implements AutoCloseable {
       return weights;
     }
     if (index != null) {
-      stored = CpuBuffer.floats(weights);
+      storedValues = CpuBuffer.floats(weights);
       weights = scratch.slice(ownScratch(), gatheredBytes());
-      gathered = CpuBuffer.floats(weights);
+      gatheredValues = CpuBuffer.floats(weights);
     }
     DeviceBuffer copy = scratch.slice(ownScratch() + gatheredBytes(), copyBytes());
     copying
@@ -142,12 +144,12 @@ final class WeightedKernel implements AutoCloseable {
   private void gather() {
     for (int i = 0; i < index.length; i++) {
       int from = index[i];
-      gathered.put(i, from < 0 ? 0 : stored.get(from));
+      gatheredValues.put(i, from < 0 ? 0 : storedValues.get(from));
     }
   }
 
   String implementation() {
-    String own = product.kernel.implementation();
+    String own = product.kernel.implementation() + (index == null ? "" : " on 16");
     return copying == null ? own : copying.implementation() + " | " + own;
   }
 

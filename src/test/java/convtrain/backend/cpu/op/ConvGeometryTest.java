@@ -36,21 +36,73 @@ class ConvGeometryTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"FP32, 8, 3, 14", "BF16, 16, 3, 14", "BF16, 8, 1, 14", "BF16, 8, 3, 13"})
+  @CsvSource({"1, 18", "2, 10", "4, 6", "8, 4"})
+  void fewerChannelsTakeMorePixels(int channels, int kernelWidth) {
+    ConvGeometry geometry = geometry(Precision.BF16, channels, channels, 3, 16);
+    assertThat(geometry.foldedForward().weightDims).containsExactly(16, channels, 3, kernelWidth);
+    assertThat(geometry.foldedBackwardData().weightDims)
+        .containsExactly(16, channels, 3, kernelWidth);
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "FP32, 8, 3, 14",
+    "BF16, 16, 3, 14",
+    "BF16, 5, 3, 14",
+    "BF16, 64, 3, 14",
+    "BF16, 8, 1, 14",
+    "BF16, 8, 3, 13"
+  })
   void otherConvolutionsStayAsTheyAre(Precision precision, int channels, int kernel, int width) {
-    ConvGeometry geometry = geometry(precision, channels, channels, kernel, width);
+    assertStays(geometry(precision, channels, channels, kernel, width));
+  }
+
+  /** Stride, dilation, groups. */
+  @ParameterizedTest
+  @CsvSource({"2, 1, 1", "1, 2, 1", "1, 1, 8"})
+  void noStepsButOne(int stride, int dilation, int groups) {
+    assertStays(geometry(conv(8, 3, stride, Padding.of(1), dilation, groups), 8, 14));
+  }
+
+  @Test
+  void aPaddingWiderThanTheKernelReachesCannotBeTurned() {
+    ConvGeometry geometry = geometry(conv(8, 3, 1, Padding.of(3), 1, 1), 8, 14);
+    assertThat(geometry.foldedForward()).isNotSameAs(geometry);
+    assertThat(geometry.foldedBackwardData()).isNull();
+  }
+
+  private static void assertStays(ConvGeometry geometry) {
     assertThat(geometry.foldedForward()).isSameAs(geometry);
     assertThat(geometry.foldedBackwardData()).isNull();
   }
 
   private static ConvGeometry geometry(
       Precision precision, int in, int out, int kernel, int width) {
-    Padding padding = Padding.of(kernel / 2);
-    var conv =
-        new LayerSpec.Conv2d(
-            "conv", null, out, Pair.of(kernel), null, padding, null, null, false, null);
-    Shape image = Shape.image(in, width, width);
-    ModelGraph graph = ModelGraph.of(new ModelSpec(image, List.of(conv)));
-    return ConvGeometry.of(precision, conv, graph.output());
+    return geometry(precision, conv(out, kernel, 1, Padding.of(kernel / 2), 1, 1), in, width);
+  }
+
+  private static ConvGeometry geometry(LayerSpec.Conv2d conv, int in, int width) {
+    return geometry(Precision.BF16, conv, in, width);
+  }
+
+  private static ConvGeometry geometry(
+      Precision precision, LayerSpec.Conv2d conv, int in, int width) {
+    ModelSpec model = new ModelSpec(Shape.image(in, width, width), List.of(conv));
+    return ConvGeometry.of(precision, conv, ModelGraph.of(model).output());
+  }
+
+  private static LayerSpec.Conv2d conv(
+      int out, int kernel, int stride, Padding padding, int dilation, int groups) {
+    return new LayerSpec.Conv2d(
+        "conv",
+        null,
+        out,
+        Pair.of(kernel),
+        Pair.of(stride),
+        padding,
+        Pair.of(dilation),
+        groups,
+        false,
+        null);
   }
 }
