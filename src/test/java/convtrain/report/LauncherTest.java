@@ -140,6 +140,16 @@ class LauncherTest {
     executable(bin.resolve("java"), JAVA.replace("VERSION", "25"));
     assertThat(run().out).as("of another Java").doesNotContain("SharedArchiveFile");
 
+    executable(bin.resolve("java"), ARCHIVING.replace("STATUS", "0").replace("USABLE", "0"));
+    Path jar = root.resolve("target/convtrain.jar");
+    Files.delete(archive);
+    assertThat(run().out).as("tried once for each jar").doesNotContain("SharedArchiveFile");
+    Files.setLastModifiedTime(jar, FileTime.from(Instant.now().plusSeconds(5)));
+    Result byMaven = run();
+    assertThat(byMaven.err).contains("preparing a faster start (the jar is new)");
+    assertThat(byMaven.out).contains(sharing);
+    assertThat(run().err).doesNotContain("preparing");
+
     for (String usable : List.of("0", "1")) {
       age(root.resolve("target/convtrain.jar"));
       Files.writeString(root.resolve("src/main/A.java"), "class B {}");
@@ -288,6 +298,7 @@ class LauncherTest {
     assertThat(result.status).isEqualTo(42);
 
     Files.createDirectories(temp.resolve("a cache/cuda-redist/12.6"));
+    assertThat(run(cache, script).err).as("this mvn makes a new jar").contains("the jar is new");
     Result again = run(cache, script, "--cuda-redist");
     assertThat(again.status).isZero();
     assertThat(again.out + again.err).isEmpty();
