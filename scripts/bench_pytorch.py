@@ -15,32 +15,21 @@ gather to the device's last result.
 
 A line with "skipped" says why a mode was not run. Exit codes: 0 done, 2 wrong usage, 3 no PyTorch here.
 """
-import argparse
-import gzip
-import json
 import math
-import os
-import statistics
-import struct
 import sys
 import time
+
+import bench_engine
+from bench_engine import pair
 
 try:
     import torch
     from torch import nn
 except ImportError as missing:
-    print(json.dumps({"engine": "pytorch", "skipped": f"no PyTorch for {sys.executable}: {missing}"}))
-    sys.exit(3)
-
-MODES = ["graph_channels_last", "graph", "channels_last", "eager", "compile_graph", "compile"]
-PRECISIONS = ["fp32", "tf32", "bf16"]
+    bench_engine.not_installed("pytorch", "PyTorch", missing)
 
 
-def emit(**line):
-    print(json.dumps({"engine": "pytorch", **line}), flush=True)
-
-
-# ---------------------------------------------------------------- the run file
+# ---------------------------------------------------------------- the network
 
 
 class Add(nn.Module):
@@ -56,10 +45,6 @@ class Concat(nn.Module):
 class GlobalAveragePool(nn.Module):
     def forward(self, x):
         return x.mean((2, 3), keepdim=True)
-
-
-def pair(value):
-    return tuple(value) if isinstance(value, list) else value
 
 
 def layer_of(keys, shape):
@@ -100,46 +85,20 @@ class Network(nn.Module):
         super().__init__()
         self.steps = []
         self.layers = nn.ModuleList()
-        ordinals, before = {}, "input"
         outputs = {"input": torch.zeros(2, *model["input"])}
-        for keys in model["layers"]:
-            kind = keys["type"]
-            ordinals[kind] = ordinals.get(kind, 0) + 1
-            name = keys.get("name", f"{kind}{ordinals[kind]}")
-            inputs = keys.get("inputs", [before])
+        for name, inputs, keys in bench_engine.layers(model):
             layer = layer_of(keys, outputs[inputs[0]].shape[1:])
             with torch.no_grad():
                 outputs[name] = layer.eval()(*[outputs[i] for i in inputs])
             self.layers.append(layer.train())
             self.steps.append((name, inputs))
-            before = name
-        self.last = before
+        self.last = name
 
     def forward(self, x):
         outputs = {"input": x}
         for layer, (name, inputs) in zip(self.layers, self.steps):
             outputs[name] = layer(*[outputs[i] for i in inputs])
         return outputs[self.last].flatten(1)
-
-
-def learning_rates(train, total):
-    """The learning rate of each of the run's steps; constant where the schedule is not one_cycle."""
-    schedule = train.get("schedule", {"type": "constant"})
-    base = train["optimizer"].get("lr", 0.001)
-    if schedule["type"] != "one_cycle":
-        return [base] * total
-    parameter = nn.Parameter(torch.zeros(1))
-    optimizer = torch.optim.SGD([parameter], lr=base)
-    keys = {k: v for k, v in schedule.items() if k not in ("type", "warmup_steps")}
-    keys["cycle_momentum"] = False
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, total_steps=total, **keys)
-    rates = []
-    for _ in range(total):
-        rates.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        if len(rates) < total:
-            scheduler.step()
-    return rates
 
 
 def make_optimizer(train, parameters, rate, device):
@@ -160,22 +119,17 @@ def make_optimizer(train, parameters, rate, device):
 # ---------------------------------------------------------------- the data
 
 
-def idx(folder, name):
-    path = os.path.join(folder, name)
-    opener = open if os.path.exists(path) else gzip.open
-    with opener(path if opener is open else path + ".gz", "rb") as file:
-        content = file.read()
-    dims = content[3]
-    shape = struct.unpack(f">{dims}I", content[4 : 4 + 4 * dims])
-    return torch.frombuffer(bytearray(content[4 + 4 * dims :]), dtype=torch.uint8).reshape(shape)
+def tensor(folder, name):
+    content, shape = bench_engine.idx(folder, name)
+    return torch.frombuffer(content, dtype=torch.uint8).reshape(shape)
 
 
 class Data:
     """Images as bytes and labels, on the device."""
 
     def __init__(self, run, folder, part, limit, device):
-        images = idx(folder, part + "-images-idx3-ubyte")[:limit]
-        labels = idx(folder, part + "-labels-idx1-ubyte")[:limit]
+        images = tensor(folder, part + "-images-idx3-ubyte")[:limit]
+        labels = tensor(folder, part + "-labels-idx1-ubyte")[:limit]
         c, h, w = run["model"]["input"]
         self.images = images.reshape(-1, c, h, w).to(device)
         self.labels = labels.to(torch.int64).to(device)
@@ -209,7 +163,7 @@ class Training:
         self.network = Network(run["model"]).to(device).to(memory_format=self.format)
         steps = math.ceil(data.count / batch)
         # Warm-up steps need rates too; they are taken from the table's end and hardly move.
-        self.rates = learning_rates(run["train"], steps * epochs)
+        self.rates = bench_engine.learning_rates(run["train"], steps * epochs)
         self.rate_table = torch.tensor(self.rates, device=device)
         self.rate = self.rate_table[:1].clone()[0]
         self.optimizer, self.rate_on_device = make_optimizer(
@@ -339,146 +293,40 @@ class Training:
 # ---------------------------------------------------------------- the command
 
 
-def impossible(mode, precision, device):
-    """Why a mode cannot run here, or None."""
-    if device.type != "cuda" and "graph" in mode:
-        return "CUDA graphs need a GPU"
-    if mode.startswith("compile") and not hasattr(torch, "compile"):
-        return f"PyTorch {torch.__version__} has no torch.compile"
-    if device.type != "cuda" and precision == "tf32":
-        return "tf32 needs a GPU"
-    return None
+class PyTorch(bench_engine.Engine):
+    name = "pytorch"
+    title = "PyTorch"
+    # The first that needs no compiler is the fastest, by what is known of GPUs.
+    modes = ["graph_channels_last", "graph", "channels_last", "eager", "compile_graph", "compile"]
 
+    def facts(self, options):
+        device = torch.device(options.device)
+        if device.type == "cuda" and not torch.cuda.is_available():
+            raise bench_engine.Missing(f"PyTorch {torch.__version__} finds no GPU")
+        found = {"torch": torch.__version__, "python": sys.version.split()[0]}
+        if device.type == "cuda":
+            found["device"] = torch.cuda.get_device_name()
+            found["cuda"] = torch.version.cuda
+            found["cudnn"] = torch.backends.cudnn.version()
+        else:
+            found["device"] = f"CPU, {torch.get_num_threads()} threads"
+        return found
 
-def numbers(text):
-    return [int(word) for word in text.split(",")]
+    def impossible(self, mode, precision, options):
+        if options.device != "cuda" and "graph" in mode:
+            return "CUDA graphs need a GPU"
+        if mode.startswith("compile") and not hasattr(torch, "compile"):
+            return f"PyTorch {torch.__version__} has no torch.compile"
+        if options.device != "cuda" and precision == "tf32":
+            return "tf32 needs a GPU"
+        return None
 
+    def data(self, run, options, part, limit=None):
+        return Data(run, options.data, part, limit, torch.device(options.device))
 
-def arguments():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("run", help="run file")
-    parser.add_argument("--data", required=True, help="folder of the IDX files, raw or gzipped")
-    parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
-    parser.add_argument("--batch", type=numbers, default=[128, 512, 2048], help="128,512,2048")
-    parser.add_argument("--precision", default=",".join(PRECISIONS), help="fp32,tf32,bf16")
-    parser.add_argument("--mode", default=",".join(MODES), help=",".join(MODES))
-    parser.add_argument("--epochs", type=int, default=3, help="timed epochs of a mode, at most")
-    parser.add_argument("--seconds", type=float, default=4, help="of timed epochs of a mode, about")
-    parser.add_argument("--warmup", type=int, default=12, help="steps of each batch size before")
-    parser.add_argument("--limit", type=int, help="train on this many samples")
-    parser.add_argument("--accuracy-epochs", type=int, default=0, help="also train that long in fp32")
-    parser.add_argument("--test", action="store_true", help="score the test images after each mode")
-    parser.add_argument("--budget", type=float, default=1e9, help="seconds; then modes are skipped")
-    parser.add_argument(
-        "--compile-only", action="store_true", help="fill torch.compile's cache on disk, time nothing"
-    )
-    options = parser.parse_args()
-    options.mode = options.mode.split(",")
-    options.precision = options.precision.split(",")
-    if unknown := set(options.mode) - set(MODES) | set(options.precision) - set(PRECISIONS):
-        parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    return options
-
-
-def configurations(options):
-    """What needs no compiler first, so that a budget that ends cuts off the slowest to prepare."""
-    for compiling in (False, True):
-        for batch in options.batch:
-            for precision in options.precision:
-                for mode in options.mode:
-                    if mode.startswith("compile") == compiling:
-                        yield mode, precision, batch
-
-
-def measure(run, data, options, device, mode, precision, batch):
-    began = time.perf_counter()
-    training = Training(run, data, mode, precision, batch, options.epochs + 1, device)
-    training.prepare(options.warmup)
-    prepared = time.perf_counter() - began
-    if options.compile_only:
-        return {"prepare_seconds": prepared}
-    seconds, loss, accuracy = [], 0.0, 0.0
-    while len(seconds) < options.epochs and (not seconds or sum(seconds) < options.seconds):
-        elapsed, loss, accuracy = training.epoch()
-        seconds.append(elapsed)
-    line = {
-        "median_seconds": statistics.median(seconds),
-        "seconds": seconds,
-        "images": data.count,
-        "train_loss": loss,
-        "train_accuracy": accuracy,
-        "prepare_seconds": prepared,
-    }
-    if options.test:
-        line["test_accuracy"] = training.evaluate(Data(run, options.data, "t10k", None, device))
-    return line
-
-
-def train_whole_run(run, data, options, device):
-    """The run file's training in the fastest fp32 mode that needs no compiler, and its accuracy."""
-    test = Data(run, options.data, "t10k", None, device)
-    mode = "graph_channels_last" if device.type == "cuda" else "channels_last"
-    batch = run["train"]["batch_size"]
-    training = Training(run, data, mode, "fp32", batch, options.accuracy_epochs, device)
-    training.prepare(options.warmup)
-    seconds = [training.epoch()[0] for _ in range(options.accuracy_epochs)]
-    return {
-        "mode": mode,
-        "precision": "fp32",
-        "batch_size": batch,
-        "epochs": options.accuracy_epochs,
-        "median_seconds": statistics.median(seconds),
-        "test_accuracy": training.evaluate(test),
-    }
-
-
-def facts(device):
-    line = {"torch": torch.__version__, "python": sys.version.split()[0]}
-    if device.type == "cuda":
-        line["device"] = torch.cuda.get_device_name()
-        line["cuda"] = torch.version.cuda
-        line["cudnn"] = torch.backends.cudnn.version()
-    else:
-        line["device"] = f"CPU, {torch.get_num_threads()} threads"
-    return line
-
-
-def main():
-    options = arguments()
-    device = torch.device(options.device)
-    if device.type == "cuda" and not torch.cuda.is_available():
-        emit(skipped=f"PyTorch {torch.__version__} finds no GPU", torch=torch.__version__)
-        return 3
-    with open(options.run, encoding="utf-8") as file:
-        run = json.load(file)
-    if isinstance(run["model"], str):
-        with open(os.path.join(os.path.dirname(options.run), run["model"]), encoding="utf-8") as file:
-            run["model"] = json.load(file)
-    began = time.perf_counter()
-    emit(facts=facts(device))
-    found = facts(device)
-    version = f"PyTorch {found.pop('torch')}, Python {found.pop('python')}, {found.pop('device')}"
-    version += "".join(f", {library} {number}" for library, number in found.items())
-    about = {"run": run["name"], "version": version}
-    data = Data(run, options.data, "train", options.limit, device)
-    if options.accuracy_epochs:
-        try:
-            emit(accuracy=train_whole_run(run, data, options, device))
-        except Exception as error:  # one mode's failure must not take the others' figures
-            emit(accuracy={"skipped": f"{type(error).__name__}: {error}"[:300]})
-    for mode, precision, batch in configurations(options):
-        line = {**about, "mode": mode, "precision": precision, "batch_size": batch}
-        why = impossible(mode, precision, device)
-        if why is None and time.perf_counter() - began > options.budget:
-            why = f"the budget of {options.budget:.0f} s was spent"
-        if why is None:
-            try:
-                line.update(measure(run, data, options, device, mode, precision, batch))
-            except Exception as error:  # as above
-                why = f"{type(error).__name__}: {error}"[:300]
-        emit(**line, **({"skipped": why} if why else {}))
-    return 0
+    def training(self, run, data, mode, precision, batch, epochs, options):
+        return Training(run, data, mode, precision, batch, epochs, torch.device(options.device))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(bench_engine.main(PyTorch(), __doc__.splitlines()[0]))

@@ -7,6 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 
 /**
  * One line of {@code runs.jsonl}: one training in one round.
@@ -49,6 +50,12 @@ record Timing(int round, Way way, double seconds, double testAccuracy, String ve
     }
   }
 
+  /**
+   * What the engines of {@code scripts/bench_*.py}, which have short names, are called in tables.
+   */
+  private static final Map<String, String> NAMES =
+      Map.of("pytorch", "PyTorch in Python", "jax", "JAX");
+
   static List<Timing> read(Path file) throws IOException {
     ObjectMapper mapper = new ObjectMapper();
     List<Timing> timings = new ArrayList<>();
@@ -65,8 +72,7 @@ record Timing(int round, Way way, double seconds, double testAccuracy, String ve
         line.required("round").asInt(),
         new Way(
             line.required("run").asText(),
-            // scripts/bench_pytorch.py's word for itself.
-            line.required("engine").asText().replace("pytorch", "PyTorch in Python"),
+            NAMES.getOrDefault(line.required("engine").asText(), line.required("engine").asText()),
             line.required("mode").asText(),
             line.required("allocator").asText(),
             line.required("precision").asText(),

@@ -47,7 +47,7 @@ class BundleTest {
     Matcher scripts = Pattern.compile("for script in (.*); do").matcher(bundle);
     assertThat(scripts.find()).isTrue();
     assertThat(Stream.of(scripts.group(1).split(" ")))
-        .contains("convtrain", "gpu-check", "bench_pytorch.py")
+        .contains("convtrain", "gpu-check", "bench_pytorch.py", "bench_jax.py")
         .allSatisfy(name -> assertThat(Path.of("scripts", name)).isExecutable());
     Matcher copied =
         Pattern.compile("\"\\$root/((?:src|configs|kernels|LICENSE|README)[^\" ]*)\"")

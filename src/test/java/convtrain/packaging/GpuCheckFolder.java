@@ -75,6 +75,11 @@ record GpuCheckFolder(Path details) {
     return jsonLines(details.resolve("pytorch/bench.jsonl"));
   }
 
+  /** All lines of scripts/bench_jax.py. */
+  List<JsonNode> jax() throws IOException {
+    return jsonLines(details.resolve("jax/bench.jsonl"));
+  }
+
   /** Name of a run and checksum of its weights. */
   Map<String, String> weights() throws IOException {
     Map<String, String> sums = new LinkedHashMap<>();

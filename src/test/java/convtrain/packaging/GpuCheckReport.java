@@ -61,6 +61,7 @@ public final class GpuCheckReport {
     json.put("accuracy", folder.runs("accuracy").stream().map(GpuCheckReport::json).toList());
     json.put("speed", speed.stream().map(GpuCheckReport::json).toList());
     json.put("pytorch", folder.pytorch());
+    json.put("jax", folder.jax());
     json.put("fastest", pairs().stream().map(GpuCheckReport::json).toList());
     return json;
   }
@@ -130,9 +131,10 @@ public final class GpuCheckReport {
   private String markdown() throws IOException {
     StringBuilder text = new StringBuilder("# GPU check\n\n");
     folder.facts().forEach((key, value) -> text.append("- %s: %s%n".formatted(key, value)));
-    folder.pytorch().stream()
+    Stream.concat(folder.pytorch().stream(), folder.jax().stream())
         .filter(line -> line.has("facts"))
-        .forEach(line -> text.append("- PyTorch: %s%n".formatted(words(line.path("facts")))));
+        .forEach(
+            line -> text.append("- %s: %s%n".formatted(engine(line), words(line.path("facts")))));
     text.append("\n## Stages\n\n");
     table(
         text,
@@ -158,9 +160,11 @@ public final class GpuCheckReport {
     table(
         text,
         List.of("engine", "precision", "batch size", "mode", "seconds", "train accuracy"),
-        Stream.concat(
+        Stream.of(
                 speed.stream().map(GpuCheckReport::cells),
-                theirModes.stream().map(GpuCheckReport::cells))
+                theirModes.stream().map(GpuCheckReport::cells),
+                folder.jax().stream().filter(line -> line.has("mode")).map(GpuCheckReport::cells))
+            .flatMap(rows -> rows)
             .toList());
     if (!folder.doctor().isEmpty()) {
       text.append("\n## Doctor\n\n```\n%s\n```\n".formatted(String.join("\n", folder.doctor())));
@@ -218,12 +222,17 @@ public final class GpuCheckReport {
     mode.path("seconds").forEach(each -> seconds.add(each.asDouble()));
     boolean measured = mode.has("median_seconds");
     return List.of(
-        "PyTorch",
+        engine(mode),
         text(mode, "precision"),
         text(mode, "batch_size"),
         text(mode, "mode"),
         measured ? times(seconds(mode), seconds) : text(mode, "skipped"),
         measured ? percent(mode.path("train_accuracy").asDouble()) : "");
+  }
+
+  /** What the scripts/bench_*.py that printed a line measures. */
+  private static String engine(JsonNode line) {
+    return text(line, "engine").equals("jax") ? "JAX" : "PyTorch";
   }
 
   private static String text(JsonNode node, String key) {

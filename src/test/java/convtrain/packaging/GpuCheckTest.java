@@ -57,6 +57,14 @@ class GpuCheckTest {
   private static final String PYTHON =
       """
       #!/bin/sh
+      case $1 in
+        *bench_jax.py)
+          echo '{"engine": "jax", "facts": {"jax": "8.8"}}'
+          echo '{"engine": "jax", "mode": "step", "precision": "fp32", "batch_size": 32,' \
+            '"median_seconds": 3.0, "seconds": [3.0], "images": 256, "train_accuracy": 0.4}'
+          exit 0
+          ;;
+      esac
       echo '{"engine": "pytorch", "facts": {"torch": "9.9"}}'
       echo '{"engine": "pytorch", "mode": "eager", "precision": "fp32", "batch_size": 32,' \\
         '"median_seconds": 5.0, "seconds": [5.0], "images": 256, "train_accuracy": 0.4}'
@@ -145,7 +153,7 @@ class GpuCheckTest {
             "--device",
             "cpu",
             "--only",
-            "accuracy,speed,pytorch",
+            "accuracy,speed,jax,pytorch",
             "--python",
             root.resolve("python").toString());
     assertThat(result.status).as(result.toString()).isZero();
@@ -165,18 +173,29 @@ class GpuCheckTest {
         .contains("| fp32 | 32 | 2.0000 | graph, resident | 4.0000 | channels_last | 2.00 |")
         .contains("| PyTorch | fp32 | 32 | compile | no compiler |  |")
         .contains("| Convtrain, fp32 | 1 | 99.40 % |")
-        .contains("- PyTorch: torch 9.9");
+        .contains("- PyTorch: torch 9.9")
+        .contains("| JAX | fp32 | 32 | step | 3.0000 (3.0000) | 40.00 % |")
+        .contains("- JAX: jax 8.8");
+    assertThat(stages()).contains("jax passed", "pytorch passed");
   }
 
   @Test
-  void withoutPyTorchItsStageIsSkippedAndSaysWhy() throws Exception {
+  void withoutAnEngineItsStageIsSkippedAndSaysWhy() throws Exception {
     Files.writeString(
         root.resolve("python"),
-        "#!/bin/sh\necho '{\"engine\": \"pytorch\", \"skipped\": \"no PyTorch here\"}'\nexit 3\n");
+        "#!/bin/sh\necho '{\"engine\": \"it\", \"skipped\": \"not for '\"$1\"'\"}'\nexit 3\n");
     Result result =
-        run("--device", "cpu", "--only", "pytorch", "--python", root.resolve("python").toString());
+        run(
+            "--device",
+            "cpu",
+            "--only",
+            "jax,pytorch",
+            "--python",
+            root.resolve("python").toString());
     assertThat(result.status).isZero();
-    assertThat(result.out).contains("skipped").contains("no PyTorch here");
+    assertThat(result.out)
+        .containsPattern("jax +skipped .*not for .*/scripts/bench_jax.py")
+        .containsPattern("pytorch +skipped .*not for .*/scripts/bench_pytorch.py");
   }
 
   @Test

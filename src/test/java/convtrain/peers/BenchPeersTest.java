@@ -139,6 +139,45 @@ class BenchPeersTest {
   }
 
   @Test
+  void enginesInPythonTakeTheirTurnsAndNameThemselves() throws Exception {
+    executable(
+        "python",
+        """
+        #!/bin/sh
+        echo "$*" >>python-calls
+        name=$(basename "$1" .py)
+        echo '{"engine": "'${name#bench_}'", "mode": "skipped one", "skipped": "needs a GPU"}'
+        echo '{"engine": "'${name#bench_}'", "run": "r", "mode": "m", "precision": "fp32", "images": 9,' \
+          '"seconds": [2.5], "test_accuracy": 0.97, "version": "1"}'
+        """);
+    Result result =
+        run("", "-P", "fp32", "-r", "1", "-n", "python,jax", "-p", "./python", "-i", "9");
+    assertThat(result.status).as(result.err).isZero();
+    assertThat(Files.readAllLines(root.resolve("python-calls")))
+        .hasSize(4)
+        .element(1)
+        .asString()
+        .startsWith(root + "/scripts/bench_jax.py " + root + "/src/bench/runs/mnist-19k.json")
+        .endsWith("--warmup 20 --limit 9 --batch 128 --precision fp32 --mode step,step_nchw");
+    assertThat(out.resolve("table.md"))
+        .content()
+        .contains("PyTorch in Python, m")
+        .contains("JAX, m");
+    assertThat(Files.readAllLines(out.resolve("runs.jsonl"))).hasSize(4);
+  }
+
+  @Test
+  void anEngineThatIsNotInstalledSaysSo() throws Exception {
+    executable(
+        "python", "#!/bin/sh\necho '{\"engine\": \"jax\", \"skipped\": \"no JAX\"}'\nexit 3\n");
+    Result result = run("", "-P", "fp32", "-r", "1", "-n", "convtrain,jax", "-p", "./python");
+    assertThat(result.status).isEqualTo(1);
+    assertThat(result.err)
+        .contains("bench-peers: jax (all) failed on mnist-19k")
+        .contains("\"skipped\": \"no JAX\"");
+  }
+
+  @Test
   void onlyWhatTheEnginesNeedIsFetched() throws Exception {
     run("", "-r", "1", "-n", "convtrain,dl4j");
     assertThat(root.resolve("mvn-arguments")).content().contains("-Pbench,bench-dl4j test-compile");
@@ -173,7 +212,8 @@ class BenchPeersTest {
   void wrongUsageIsToldBeforeAnythingRuns() throws Exception {
     assertThat(run("", "-r", "0").err).startsWith("bench-peers: -r 0: expected a whole number");
     assertThat(run("", "-n", "caffe").err)
-        .startsWith("bench-peers: -n caffe: on cpu expected some of convtrain pytorch djl dl4j");
+        .startsWith(
+            "bench-peers: -n caffe: on cpu expected some of convtrain pytorch djl dl4j python jax");
     assertThat(run("", "-P", "fp32,fp8").err)
         .startsWith("bench-peers: -P fp8: on this cpu expected some of fp32");
     assertThat(run("", "-d", "/nowhere").err)
