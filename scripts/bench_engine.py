@@ -8,12 +8,21 @@ import statistics
 import struct
 import sys
 import time
+from typing import NamedTuple
 
 PRECISIONS = ["fp32", "tf32", "bf16"]
 
-
-def pair(value):
-    return tuple(value) if isinstance(value, list) else value
+# What the scripts make of a run file's "train"; the rest of the keys that are let pass concern no step.
+OPTIMIZERS = {
+    "sgd": {"lr", "momentum", "nesterov", "weight_decay"},
+    "adam": {"lr", "betas", "eps", "weight_decay"},
+    "adamw": {"lr", "betas", "eps", "weight_decay"},
+}
+ONE_CYCLE = {"max_lr", "pct_start", "anneal_strategy", "div_factor", "final_div_factor"}
+# Let pass, though the momentum stays as it is: its cycle takes no time.
+ONE_CYCLE |= {"cycle_momentum", "base_momentum", "max_momentum"}
+TRAIN = {"epochs", "batch_size", "loss", "optimizer", "schedule", "precision", "deterministic"}
+TRAIN |= {"cuda_graph", "keep", "monitor", "checkpoint_every"}
 
 
 def layers(model):
@@ -62,6 +71,10 @@ def idx(folder, name):
     return bytearray(content[4 + 4 * dims :]), shape
 
 
+class Unfit(Exception):
+    """A run file that asks for more than these scripts do."""
+
+
 def load(path):
     """The run file, with the network that it names."""
     with open(path, encoding="utf-8") as file:
@@ -69,7 +82,34 @@ def load(path):
     if isinstance(run["model"], str):
         with open(os.path.join(os.path.dirname(path), run["model"]), encoding="utf-8") as file:
             run["model"] = json.load(file)
+    train = run["train"]
+    only(path, "train", train, TRAIN)
+    if train.get("loss", "cross_entropy") not in ("cross_entropy", {"type": "cross_entropy"}):
+        raise Unfit(f"{path}: train.loss: expected cross_entropy without label_smoothing")
+    optimizer = train["optimizer"]
+    only(path, "train.optimizer", optimizer, OPTIMIZERS[optimizer["type"]] | {"type"})
+    schedule = train.get("schedule", {"type": "constant"})
+    if schedule["type"] not in ("constant", "one_cycle"):
+        raise Unfit(f"{path}: train.schedule: found {schedule['type']}; expected constant, one_cycle")
+    of_schedule = ONE_CYCLE if schedule["type"] == "one_cycle" else set()
+    only(path, "train.schedule", schedule, of_schedule | {"type"})
     return run
+
+
+def only(path, where, found, known):
+    if unknown := set(found) - known:
+        raise Unfit(
+            f"{path}: {where}: {', '.join(sorted(unknown))}: not done by these scripts, whose times would"
+            f" be of another training; known: {', '.join(sorted(known))}"
+        )
+
+
+class Facts(NamedTuple):
+    """What was measured on: the framework's version, the device, and versions of libraries by name."""
+
+    version: str
+    device: str
+    libraries: dict
 
 
 class Engine:
@@ -79,26 +119,31 @@ class Engine:
     title = ""
     modes = []
 
-    def facts(self, options):
-        """Version of the framework, of Python, the device and then other versions, by name.
-
-        Raises `Missing` where the device is not there.
-        """
+    def usual_modes(self, device):
+        """Those that are measured unless others are named, the one that `--accuracy-epochs` takes first."""
         raise NotImplementedError
 
-    def impossible(self, mode, precision, options):
+    def needs_compiler(self, mode):
+        """Whether a mode takes long to prepare; such modes come last."""
+        return False
+
+    def facts(self, device):
+        """Raises `Missing` where the device is not there."""
+        raise NotImplementedError
+
+    def impossible(self, mode, precision, device):
         """Why a mode cannot run here, or None."""
         raise NotImplementedError
 
-    def data(self, run, options, part, limit=None):
-        """Images and labels of "train" or "t10k" on the device; has `count`."""
+    def data(self, run, folder, part, limit, device):
+        """Images and labels of "train" or "t10k"; has `count`."""
         raise NotImplementedError
 
-    def training(self, run, data, mode, precision, batch, epochs, options):
+    def training(self, run, data, mode, precision, batch, epochs, device):
         """A network with its optimizer.
 
         `prepare(steps)` compiles, runs some steps of each batch size and starts anew; `epoch()` is
-        seconds, mean loss and accuracy of a pass over the data; `evaluate(test)` an accuracy.
+        seconds, mean loss and accuracy of a pass over the data; `evaluate(test)` an accuracy in fp32.
         """
         raise NotImplementedError
 
@@ -122,7 +167,7 @@ def arguments(engine, description):
     parser.add_argument("--device", choices=["cuda", "cpu"], default="cuda")
     parser.add_argument("--batch", type=numbers, default=[128, 512, 2048], help="128,512,2048")
     parser.add_argument("--precision", default=",".join(PRECISIONS), help="fp32,tf32,bf16")
-    parser.add_argument("--mode", default=",".join(engine.modes), help=",".join(engine.modes))
+    parser.add_argument("--mode", help=",".join(engine.modes))
     parser.add_argument("--epochs", type=int, default=3, help="timed epochs of a mode, at most")
     parser.add_argument("--seconds", type=float, default=4, help="of timed epochs of a mode, about")
     parser.add_argument("--warmup", type=int, default=12, help="steps of each batch size before")
@@ -134,7 +179,7 @@ def arguments(engine, description):
         "--compile-only", action="store_true", help="prepare each mode, time nothing"
     )
     options = parser.parse_args()
-    options.mode = options.mode.split(",")
+    options.mode = options.mode.split(",") if options.mode else engine.usual_modes(options.device)
     options.precision = options.precision.split(",")
     unknown = set(options.mode) - set(engine.modes) | set(options.precision) - set(PRECISIONS)
     if unknown:
@@ -142,19 +187,19 @@ def arguments(engine, description):
     return options
 
 
-def configurations(options):
+def configurations(engine, options):
     """What needs no compiler first, so that a budget that ends cuts off the slowest to prepare."""
     for compiling in (False, True):
         for batch in options.batch:
             for precision in options.precision:
                 for mode in options.mode:
-                    if mode.startswith("compile") == compiling:
+                    if engine.needs_compiler(mode) == compiling:
                         yield mode, precision, batch
 
 
 def measure(engine, run, data, options, mode, precision, batch):
     began = time.perf_counter()
-    training = engine.training(run, data, mode, precision, batch, options.epochs + 1, options)
+    training = engine.training(run, data, mode, precision, batch, options.epochs + 1, options.device)
     training.prepare(options.warmup)
     prepared = time.perf_counter() - began
     if options.compile_only:
@@ -172,15 +217,18 @@ def measure(engine, run, data, options, mode, precision, batch):
         "prepare_seconds": prepared,
     }
     if options.test:
-        line["test_accuracy"] = training.evaluate(engine.data(run, options, "t10k"))
+        line["test_accuracy"] = score(engine, run, options, training)
     return line
 
 
+def score(engine, run, options, training):
+    return training.evaluate(engine.data(run, options.data, "t10k", None, options.device))
+
+
 def train_whole_run(engine, run, data, options):
-    """The run file's training in the first fp32 mode that this device can, and its accuracy."""
-    mode = next(each for each in engine.modes if not engine.impossible(each, "fp32", options))
-    batch = run["train"]["batch_size"]
-    training = engine.training(run, data, mode, "fp32", batch, options.accuracy_epochs, options)
+    """The run file's training in fp32, in the mode that is the device's first, and its accuracy."""
+    mode, batch = engine.usual_modes(options.device)[0], run["train"]["batch_size"]
+    training = engine.training(run, data, mode, "fp32", batch, options.accuracy_epochs, options.device)
     training.prepare(options.warmup)
     seconds = [training.epoch()[0] for _ in range(options.accuracy_epochs)]
     return {
@@ -189,7 +237,7 @@ def train_whole_run(engine, run, data, options):
         "batch_size": batch,
         "epochs": options.accuracy_epochs,
         "median_seconds": statistics.median(seconds),
-        "test_accuracy": training.evaluate(engine.data(run, options, "t10k")),
+        "test_accuracy": score(engine, run, options, training),
     }
 
 
@@ -197,23 +245,28 @@ def main(engine, description):
     """The command; the exit code."""
     options = arguments(engine, description)
     try:
-        found = engine.facts(options)
+        found = engine.facts(options.device)
+        run = load(options.run)
     except Missing as missing:
         emit(engine.name, skipped=str(missing))
         return 3
-    run = load(options.run)
+    except Unfit as unfit:
+        print(unfit, file=sys.stderr)
+        return 2
     began = time.perf_counter()
-    emit(engine.name, facts=found)
-    about = {"run": run["name"], "version": version(engine, found)}
-    data = engine.data(run, options, "train", options.limit)
+    python = sys.version.split()[0]
+    facts = {"version": found.version, "python": python, "device": found.device, **found.libraries}
+    emit(engine.name, facts=facts)
+    about = {"run": run["name"], "version": version(engine, python, found)}
+    data = engine.data(run, options.data, "train", options.limit, options.device)
     if options.accuracy_epochs:
         try:
             emit(engine.name, accuracy=train_whole_run(engine, run, data, options))
         except Exception as error:  # one mode's failure must not take the others' figures
             emit(engine.name, accuracy={"skipped": f"{type(error).__name__}: {error}"[:300]})
-    for mode, precision, batch in configurations(options):
+    for mode, precision, batch in configurations(engine, options):
         line = {**about, "mode": mode, "precision": precision, "batch_size": batch}
-        why = engine.impossible(mode, precision, options)
+        why = engine.impossible(mode, precision, options.device)
         if why is None and time.perf_counter() - began > options.budget:
             why = f"the budget of {options.budget:.0f} s was spent"
         if why is None:
@@ -225,14 +278,13 @@ def main(engine, description):
     return 0
 
 
-def version(engine, found):
+def version(engine, python, found):
     """The facts in one line, which is told beside each measurement."""
-    own, python, device, *libraries = found.items()
-    words = [f"{engine.title} {own[1]}", f"Python {python[1]}", device[1]]
-    return ", ".join(words + [f"{library} {number}" for library, number in libraries])
+    words = [f"{engine.title} {found.version}", f"Python {python}", found.device]
+    return ", ".join(words + [f"{library} {number}" for library, number in found.libraries.items()])
 
 
-def not_installed(name, title, error):
+def not_installed(name, error):
     """Ends a script whose framework cannot be imported."""
-    emit(name, skipped=f"no {title} for {sys.executable}: {error}")
+    emit(name, skipped=f"no {name} for {sys.executable}: {error}")
     sys.exit(3)

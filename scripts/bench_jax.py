@@ -6,15 +6,16 @@
 
 Every mode trains what Convtrain trains, as scripts/bench_pytorch.py does: the same layers, optimizer,
 images per epoch (the last, smaller batch too) and sums of loss and hits on the device, where the bytes of
-all images lie. XLA compiles the whole step, from the gathering of a batch to the update of the weights,
-which start as PyTorch's do; dropout's masks come from JAX's `rbg` generator, its fastest that is not
-called unsafe. bf16 rounds the activations and, where they are used, the weights.
+all images lie; they are trained as they are, without `data.augment`. XLA compiles the whole step, from the
+gathering of a batch to the update of the weights, which start as PyTorch's do; dropout's masks come from
+JAX's `rbg` generator, its fastest that is not called unsafe. bf16 rounds the activations and, where they
+are used, the weights. An epoch's seconds are taken from its shuffling to the device's last result.
 
     step, step_nchw   one compiled call per step, which takes over the memory of the state before
-    scan, scan_nchw   one compiled call per epoch, a `lax.scan` over its steps
+    scan, scan_nchw   one compiled call per epoch, a `lax.scan` over its steps; --warmup is an epoch then
 
 Arrays are NHWC unless the mode says otherwise. A line with "skipped" says why a mode was not run.
-Exit codes: 0 done, 2 wrong usage, 3 no JAX here, or no GPU for it.
+Exit codes: 0 done, 2 wrong usage or a run file that asks for more than this, 3 no JAX here, or no GPU for it.
 """
 import functools
 import math
@@ -24,21 +25,20 @@ import time
 
 import bench_engine
 
-
 try:
     import jax
     import numpy
     from jax import lax
     from jax import numpy as jnp
-except ImportError as missing:
-    bench_engine.not_installed("jax", "JAX", missing)
+except (ImportError, RuntimeError) as missing:  # the second for a jaxlib of another version
+    bench_engine.not_installed("jax", missing)
 
 
 # ---------------------------------------------------------------- the network
 
 
 def two(value):
-    return tuple(value) if isinstance(value, (list, tuple)) else (value, value)
+    return tuple(value) if isinstance(value, list) else (value, value)
 
 
 def uniform(key, shape, fan_in):
@@ -75,15 +75,13 @@ class Layout:
         self.images = "NCHW" if nchw else "NHWC"
         self.weights = "OIHW" if nchw else "HWIO"
 
-    def per_channel(self, values, rank):
-        shape = [1] * rank
-        shape[self.c if rank == 4 else 1] = -1
-        return values.reshape(shape)
+    def per_channel(self, values):
+        """[C] as it spreads over images."""
+        return values.reshape((1, -1, 1, 1) if self.c == 1 else (1, 1, 1, -1))
 
-    def window(self, hw):
-        """A window's extents, strides or paddings in all dimensions."""
-        one = (0, 0) if isinstance(hw[0], tuple) else 1
-        return (one, one, *hw) if self.c == 1 else (one, *hw, one)
+    def spread(self, hw, other):
+        """A pair for height and width, and the same for the other two dimensions."""
+        return (other, other, *hw) if self.c == 1 else (other, *hw, other)
 
     def shape(self, c, h, w):
         return (c, h, w) if self.c == 1 else (h, w, c)
@@ -107,8 +105,8 @@ class Conv2d(Layer):
         keys, layout = self.keys, self.layout
         dilation = two(keys.get("dilation", 1))
         padding = keys.get("padding", 0)
-        if padding == "same":
-            padding = "SAME"
+        if isinstance(padding, str):
+            padding = padding.upper()
         else:
             padding = [(each, each) for each in two(padding)]
         y = lax.conv_general_dilated(
@@ -121,7 +119,8 @@ class Conv2d(Layer):
             feature_group_count=keys.get("groups", 1),
         )
         if "bias" in params:
-            y = y + layout.per_channel(params["bias"], 4).astype(y.dtype)
+            # In fp32, so that its gradient is summed in fp32.
+            y = (y + layout.per_channel(params["bias"])).astype(x.dtype)
         return y
 
 
@@ -135,8 +134,8 @@ class Linear(Layer):
         return params, {}
 
     def value(self, params, x):
-        y = x.reshape(x.shape[0], -1) @ params["weight"].astype(x.dtype)
-        return y + params["bias"].astype(y.dtype) if "bias" in params else y
+        y = flattened(x, self.layout) @ params["weight"].astype(x.dtype)
+        return (y + params["bias"]).astype(x.dtype) if "bias" in params else y
 
 
 class BatchNorm2d(Layer):
@@ -153,13 +152,15 @@ class BatchNorm2d(Layer):
         wide = x.astype(jnp.float32)
         if train:
             dims = (0, *self.layout.hw)
-            mean, var = wide.mean(dims), wide.var(dims)
+            mean = wide.mean(dims)
+            # In one pass over x, as Flax does.
+            var = jnp.maximum((wide * wide).mean(dims) - mean * mean, 0)
             count = x.size // mean.size
             momentum = self.keys.get("momentum", 0.1)
             unbiased = var * (count / (count - 1))
             stats = {
-                "mean": (1 - momentum) * stats["mean"] + momentum * lax.stop_gradient(mean),
-                "var": (1 - momentum) * stats["var"] + momentum * lax.stop_gradient(unbiased),
+                "mean": (1 - momentum) * stats["mean"] + momentum * mean,
+                "var": (1 - momentum) * stats["var"] + momentum * unbiased,
             }
         else:
             mean, var = stats["mean"], stats["var"]
@@ -168,7 +169,7 @@ class BatchNorm2d(Layer):
             scale = scale * params["weight"]
         shift = params["bias"] - mean * scale if params else -mean * scale
         per_channel = self.layout.per_channel
-        return (wide * per_channel(scale, 4) + per_channel(shift, 4)).astype(x.dtype), stats
+        return (wide * per_channel(scale) + per_channel(shift)).astype(x.dtype), stats
 
 
 class Pool(Layer):
@@ -187,8 +188,8 @@ class Pool(Layer):
                 steps += (steps + 1) * s < x.shape[axis] + p
             asked.append((p, p))
             whole.append((p, p + max(0, steps * s + k - size)))
-        spread = self.layout.window
-        return spread(kernel), spread(stride), spread(asked), spread(whole)
+        spread = self.layout.spread
+        return spread(kernel, 1), spread(stride, 1), spread(asked, (0, 0)), spread(whole, (0, 0))
 
 
 class MaxPool2d(Pool):
@@ -200,13 +201,14 @@ class MaxPool2d(Pool):
 class AvgPool2d(Pool):
     def value(self, params, x):
         kernel, stride, asked, whole = self.windows(x)
-        sums = lax.reduce_window(x, 0.0, lax.add, kernel, stride, whole)
-        inside = jnp.ones((1, *x.shape[1:]), x.dtype)
+        sums = lax.reduce_window(x.astype(jnp.float32), 0.0, lax.add, kernel, stride, whole)
+        inside = jnp.ones((1, *x.shape[1:]))
         if self.keys.get("count_include_pad", True):
             # What ceil_mode adds beyond the padding counts never.
             inside = jnp.pad(inside, asked, constant_values=1)
             whole = [(0, b - a) for (a, b) in whole]
-        return sums / lax.reduce_window(inside, 0.0, lax.add, kernel, stride, whole)
+        counts = lax.reduce_window(inside, 0.0, lax.add, kernel, stride, whole)
+        return (sums / counts).astype(x.dtype)
 
 
 class Dropout(Layer):
@@ -223,13 +225,16 @@ class Concat(Layer):
         return jnp.concatenate(inputs, self.layout.c if inputs[0].ndim == 4 else 1)
 
 
-class Flatten(Layer):
-    """In the order of NCHW, as everywhere else."""
+def flattened(x, layout):
+    """[N, features] in the order of NCHW, as in every other engine."""
+    if x.ndim == 4 and layout.c == 3:
+        x = x.transpose(0, 3, 1, 2)
+    return x.reshape(x.shape[0], -1)
 
+
+class Flatten(Layer):
     def value(self, params, x):
-        if x.ndim == 4 and self.layout.c == 3:
-            x = x.transpose(0, 3, 1, 2)
-        return x.reshape(x.shape[0], -1)
+        return flattened(x, self.layout)
 
 
 class GlobalAveragePool(Layer):
@@ -304,7 +309,8 @@ class Network:
 
 
 def update_rule(keys):
-    """(parameters, state, gradients, rate) to parameters and state, as PyTorch's of that name.
+    """As PyTorch's of that name: what makes its state, and what makes new parameters and state of
+    (parameters, state, gradients, rate).
 
     A state is a tree like the parameters, with zeros to begin with; adam's holds two and counts steps.
     """
@@ -312,11 +318,10 @@ def update_rule(keys):
     decay = keys.get("weight_decay", 0.01 if kind == "adamw" else 0)
     if kind == "sgd":
         momentum, nesterov = keys.get("momentum", 0), keys.get("nesterov", False)
-        kept = 1 - keys.get("dampening", 0)
 
         def sgd(w, v, g, rate):
             g = g + decay * w
-            v = momentum * v + kept * g
+            v = momentum * v + g
             return w - rate * (g + momentum * v if nesterov else v), v
 
         def sgd_all(params, state, grads, rate):
@@ -363,14 +368,14 @@ def unzip(tuples, like, count):
 
 
 class Data:
-    """Images as bytes [N, ...] and labels, on the device."""
+    """Images as bytes [N, C, H, W] and labels, in the host's memory."""
 
     def __init__(self, run, folder, part, limit):
-        self.images, self.labels = (
+        images, self.labels = (
             self.array(folder, f"{part}-{what}")[:limit]
             for what in ("images-idx3-ubyte", "labels-idx1-ubyte")
         )
-        self.channels_first = self.images.reshape(-1, *run["model"]["input"])
+        self.images = images.reshape(-1, *run["model"]["input"])
         normalize = run["data"].get("normalize", {"mean": 0.0, "std": 1.0})
         self.mean, self.std = (
             numpy.float32(normalize[key]).reshape(-1, 1, 1) for key in ("mean", "std")
@@ -384,7 +389,7 @@ class Data:
 
     def on_device(self, layout):
         """(images, labels), images in that layout."""
-        images = self.channels_first
+        images = self.images
         if layout.c == 3:
             images = images.transpose(0, 2, 3, 1)
         return jax.device_put((images, self.labels.astype(numpy.int32)))
@@ -407,84 +412,86 @@ class Training:
         self.by_epoch = mode.startswith("scan")
         self.layout = Layout(mode.endswith("_nchw"))
         self.dtype = jnp.bfloat16 if precision == "bf16" else jnp.float32
-        # What a float32 product may be computed in; where there is no tf32 they are the same.
-        self.products = "tensorfloat32" if precision == "tf32" else "float32"
+        # JAX's own choice is tf32 for float32 on a GPU, and leaves XLA every implementation for bf16.
+        self.products = "float32" if precision == "fp32" else None
         self.network = Network(run["model"], self.layout)
         self.zeros, self.update = update_rule(run["train"]["optimizer"])
-        self.pixels, self.labels = data.on_device(self.layout)
+        self.samples = data.on_device(self.layout)
         self.steps = math.ceil(data.count / self.batch)
         rates = bench_engine.learning_rates(run["train"], self.steps * epochs)
         self.rates = jnp.asarray(rates, jnp.float32)
-        self.key = jax.random.key(run.get("seed", 1), impl="rbg")
-        self.start = self.begin()
-        self.one_step = jax.jit(self.step, static_argnums=4, donate_argnums=0)
+        seed = jax.random.key(run.get("seed", 1), impl="rbg")
+        start_key, self.order_key, self.dropout_key = jax.random.split(seed, 3)
+        self.start = jax.jit(self.begin)(start_key)
+        self.one_step = jax.jit(self.step, static_argnums=3, donate_argnums=0)
         self.all_steps = jax.jit(self.scan, donate_argnums=0)
+        self.anew = jax.jit(lambda state: {**state, **self.no_sums()}, donate_argnums=0)
         self.shuffle = jax.jit(lambda key: jax.random.permutation(key, data.count))
 
-    def begin(self):
+    def begin(self, key):
         """Everything that a step changes."""
-        params, stats = self.network.start(jax.random.fold_in(self.key, 0))
-        counts = {"step": jnp.zeros((), jnp.int32), "loss": jnp.zeros(()), "hits": jnp.zeros((), jnp.int32)}
-        return {"params": params, "stats": stats, "optimizer": self.zeros(params), **counts}
+        params, stats = self.network.start(key)
+        values = {"params": params, "stats": stats, "optimizer": self.zeros(params)}
+        return {**values, "step": jnp.zeros((), jnp.int32), **self.no_sums()}
+
+    @staticmethod
+    def no_sums():
+        """Where an epoch begins: the place in its order, and nothing summed."""
+        zero = jnp.zeros((), jnp.int32)
+        return {"position": zero, "loss": jnp.zeros(()), "hits": zero}
+
+    def logits(self, params, stats, x, train, key):
+        with jax.default_matmul_precision(self.products):
+            logits, stats = self.network.apply(params, stats, x, train, key)
+        return logits.astype(jnp.float32), stats
 
     def loss(self, params, stats, x, y, key):
-        logits, stats = self.network.apply(params, stats, x.astype(self.dtype), True, key)
-        logits = logits.astype(jnp.float32)
+        logits, stats = self.logits(params, stats, x.astype(self.dtype), True, key)
         picked = jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], 1)
         return -picked.mean(), (stats, (logits.argmax(1) == y).sum())
 
-    def step(self, state, images, order, position, size):
-        """Trains on `size` samples of the order from `position` on."""
-        pixels, labels = images
-        with jax.default_matmul_precision(self.products):
-            index = lax.dynamic_slice_in_dim(order, position, size)
-            x, y = self.data.normalized(pixels[index], self.layout), labels[index]
-            key = jax.random.fold_in(self.key, state["step"])
-            (loss, (stats, hits)), grads = jax.value_and_grad(self.loss, has_aux=True)(
-                state["params"], state["stats"], x, y, key
-            )
-            rate = self.rates[jnp.minimum(state["step"], len(self.rates) - 1)]
-            params, optimizer = self.update(state["params"], state["optimizer"], grads, rate)
+    def step(self, state, samples, order, size):
+        """Trains on the next `size` samples of the order."""
+        images, labels = samples
+        index = lax.dynamic_slice_in_dim(order, state["position"], size)
+        x, y = self.data.normalized(images[index], self.layout), labels[index]
+        key = jax.random.fold_in(self.dropout_key, state["step"])
+        (loss, (stats, hits)), grads = jax.value_and_grad(self.loss, has_aux=True)(
+            state["params"], state["stats"], x, y, key
+        )
+        rate = self.rates[jnp.minimum(state["step"], len(self.rates) - 1)]
+        params, optimizer = self.update(state["params"], state["optimizer"], grads, rate)
         return {
             "params": params,
             "stats": stats,
             "optimizer": optimizer,
             "step": state["step"] + 1,
+            "position": state["position"] + size,
             "loss": state["loss"] + loss * size,
             "hits": state["hits"] + hits,
         }
 
-    def scan(self, state, images, order):
+    def scan(self, state, samples, order):
         """All steps of an epoch."""
-        whole = self.data.count // self.batch
+        whole, rest = divmod(self.data.count, self.batch)
 
-        def body(state, at):
-            return self.step(state, images, order, at * self.batch, self.batch), None
+        def body(state, _):
+            return self.step(state, samples, order, self.batch), None
 
-        state, _ = lax.scan(body, state, jnp.arange(whole))
-        rest = self.data.count - whole * self.batch
-        return self.step(state, images, order, whole * self.batch, rest) if rest else state
-
-    def passes(self, state, order):
-        images = (self.pixels, self.labels)
-        if self.by_epoch:
-            return self.all_steps(state, images, order)
-        for at in range(0, self.data.count, self.batch):
-            size = min(self.batch, self.data.count - at)
-            state = self.one_step(state, images, order, at, size)
-        return state
+        state, _ = lax.scan(body, state, length=whole)
+        return self.step(state, samples, order, rest) if rest else state
 
     def prepare(self, steps):
         """Compiles, runs some steps of each batch size, or an epoch where that is one call; starts anew."""
-        order = self.shuffle(self.key)
+        order = self.shuffle(self.order_key)
         state = self.copy()
         if self.by_epoch:
-            state = self.all_steps(state, (self.pixels, self.labels), order)
+            state = self.all_steps(state, self.samples, order)
         else:
             for size in {self.batch, self.data.count % self.batch or self.batch}:
                 for _ in range(steps):
-                    state = self.one_step(state, (self.pixels, self.labels), order, 0, size)
-        jax.block_until_ready(state)
+                    state = self.one_step(self.anew(state), self.samples, order, size)
+        jax.block_until_ready(self.anew(state))
         self.state, self.epochs = self.copy(), 0
         jax.block_until_ready(self.state)
 
@@ -495,27 +502,32 @@ class Training:
     def epoch(self):
         """Seconds, mean loss and accuracy of one pass over the data."""
         begun = time.perf_counter()
-        order = self.shuffle(jax.random.fold_in(self.key, self.epochs + 1))
-        self.state = {**self.state, "loss": jnp.zeros(()), "hits": jnp.zeros((), jnp.int32)}
-        self.state = self.passes(self.state, order)
-        loss, hits = float(self.state["loss"]), int(self.state["hits"])
+        order = self.shuffle(jax.random.fold_in(self.order_key, self.epochs))
+        state = self.anew(self.state)
+        if self.by_epoch:
+            state = self.all_steps(state, self.samples, order)
+        else:
+            for at in range(0, self.data.count, self.batch):
+                state = self.one_step(state, self.samples, order, min(self.batch, self.data.count - at))
+        loss, hits = float(state["loss"]), int(state["hits"])
+        self.state = state
         self.epochs += 1
         return time.perf_counter() - begun, loss / self.data.count, hits / self.data.count
 
     def evaluate(self, test):
         """Share of the test images that are named right."""
-        pixels, labels = test.on_device(self.layout)
+        images, labels = test.on_device(self.layout)
 
         @jax.jit
-        def hits(params, stats, pixels, labels):
-            x = test.normalized(pixels, self.layout)
-            logits, _ = self.network.apply(params, stats, x, False, None)
+        def hits(params, stats, images, labels):
+            x = test.normalized(images, self.layout)
+            logits, _ = self.logits(params, stats, x, False, None)
             return (logits.argmax(1) == labels).sum()
 
         right = 0
         for at in range(0, test.count, 1000):
             part = slice(at, at + 1000)
-            right += int(hits(self.state["params"], self.state["stats"], pixels[part], labels[part]))
+            right += int(hits(self.state["params"], self.state["stats"], images[part], labels[part]))
         return right / test.count
 
 
@@ -525,31 +537,29 @@ class Training:
 class Jax(bench_engine.Engine):
     name = "jax"
     title = "JAX"
-    modes = ["scan", "step", "scan_nchw", "step_nchw"]
+    modes = ["scan", "scan_nchw", "step", "step_nchw"]
 
-    def facts(self, options):
-        jax.config.update("jax_platforms", options.device)
+    def usual_modes(self, device):
+        # On the CPU XLA computes a loop's body on one core: 2.7 times a step's time (benchmarks/cpu.md).
+        return self.modes if device == "cuda" else ["step", "step_nchw"]
+
+    def facts(self, device):
+        jax.config.update("jax_platforms", device)
         try:
-            device = jax.devices()[0]
+            found = jax.devices()[0]
         except RuntimeError as error:
             raise bench_engine.Missing(f"JAX {jax.__version__} finds no GPU: {error}") from error
         threads = f"CPU, {len(os.sched_getaffinity(0))} threads"
-        return {
-            "jax": jax.__version__,
-            "python": sys.version.split()[0],
-            "device": device.device_kind if options.device == "cuda" else threads,
-            "jaxlib": jax.lib.__version__,
-        }
+        named = found.device_kind if device == "cuda" else threads
+        return bench_engine.Facts(jax.__version__, named, {"jaxlib": jax.lib.__version__})
 
-    def impossible(self, mode, precision, options):
-        if options.device != "cuda" and precision == "tf32":
-            return "tf32 needs a GPU"
-        return None
+    def impossible(self, mode, precision, device):
+        return "tf32 needs a GPU" if precision == "tf32" and device != "cuda" else None
 
-    def data(self, run, options, part, limit=None):
-        return Data(run, options.data, part, limit)
+    def data(self, run, folder, part, limit, device):
+        return Data(run, folder, part, limit)
 
-    def training(self, run, data, mode, precision, batch, epochs, options):
+    def training(self, run, data, mode, precision, batch, epochs, device):
         return Training(run, data, mode, precision, batch, epochs)
 
 

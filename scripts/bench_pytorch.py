@@ -13,20 +13,20 @@ gather to the device's last result.
     graph, graph_channels_last   the whole step captured once and replayed as a CUDA graph
     compile, compile_graph   torch.compile over network and loss; and that captured as a CUDA graph
 
-A line with "skipped" says why a mode was not run. Exit codes: 0 done, 2 wrong usage, 3 no PyTorch here.
+A line with "skipped" says why a mode was not run. Exit codes: 0 done, 2 wrong usage or a run file that asks
+for more than this, 3 no PyTorch here, or no GPU for it.
 """
 import math
 import sys
 import time
 
 import bench_engine
-from bench_engine import pair
 
 try:
     import torch
     from torch import nn
 except ImportError as missing:
-    bench_engine.not_installed("pytorch", "PyTorch", missing)
+    bench_engine.not_installed("pytorch", missing)
 
 
 # ---------------------------------------------------------------- the network
@@ -45,6 +45,10 @@ class Concat(nn.Module):
 class GlobalAveragePool(nn.Module):
     def forward(self, x):
         return x.mean((2, 3), keepdim=True)
+
+
+def pair(value):
+    return tuple(value) if isinstance(value, list) else value
 
 
 def layer_of(keys, shape):
@@ -299,33 +303,35 @@ class PyTorch(bench_engine.Engine):
     # The first that needs no compiler is the fastest, by what is known of GPUs.
     modes = ["graph_channels_last", "graph", "channels_last", "eager", "compile_graph", "compile"]
 
-    def facts(self, options):
-        device = torch.device(options.device)
-        if device.type == "cuda" and not torch.cuda.is_available():
-            raise bench_engine.Missing(f"PyTorch {torch.__version__} finds no GPU")
-        found = {"torch": torch.__version__, "python": sys.version.split()[0]}
-        if device.type == "cuda":
-            found["device"] = torch.cuda.get_device_name()
-            found["cuda"] = torch.version.cuda
-            found["cudnn"] = torch.backends.cudnn.version()
-        else:
-            found["device"] = f"CPU, {torch.get_num_threads()} threads"
-        return found
+    def usual_modes(self, device):
+        return [mode for mode in self.modes if device == "cuda" or "graph" not in mode]
 
-    def impossible(self, mode, precision, options):
-        if options.device != "cuda" and "graph" in mode:
+    def needs_compiler(self, mode):
+        return mode.startswith("compile")
+
+    def facts(self, device):
+        if device == "cpu":
+            threads = f"CPU, {torch.get_num_threads()} threads"
+            return bench_engine.Facts(torch.__version__, threads, {})
+        if not torch.cuda.is_available():
+            raise bench_engine.Missing(f"PyTorch {torch.__version__} finds no GPU")
+        libraries = {"cuda": torch.version.cuda, "cudnn": torch.backends.cudnn.version()}
+        return bench_engine.Facts(torch.__version__, torch.cuda.get_device_name(), libraries)
+
+    def impossible(self, mode, precision, device):
+        if device != "cuda" and "graph" in mode:
             return "CUDA graphs need a GPU"
         if mode.startswith("compile") and not hasattr(torch, "compile"):
             return f"PyTorch {torch.__version__} has no torch.compile"
-        if options.device != "cuda" and precision == "tf32":
+        if device != "cuda" and precision == "tf32":
             return "tf32 needs a GPU"
         return None
 
-    def data(self, run, options, part, limit=None):
-        return Data(run, options.data, part, limit, torch.device(options.device))
+    def data(self, run, folder, part, limit, device):
+        return Data(run, folder, part, limit, torch.device(device))
 
-    def training(self, run, data, mode, precision, batch, epochs, options):
-        return Training(run, data, mode, precision, batch, epochs, torch.device(options.device))
+    def training(self, run, data, mode, precision, batch, epochs, device):
+        return Training(run, data, mode, precision, batch, epochs, torch.device(device))
 
 
 if __name__ == "__main__":

@@ -50,10 +50,10 @@ class BundleTest {
         .contains("convtrain", "gpu-check", "bench_pytorch.py", "bench_jax.py")
         .allSatisfy(name -> assertThat(Path.of("scripts", name)).isExecutable());
     Matcher copied =
-        Pattern.compile("\"\\$root/((?:src|configs|kernels|LICENSE|README)[^\" ]*)\"")
+        Pattern.compile("\"\\$root/((?:src|configs|kernels|LICENSE|README|scripts/\\w)[^\" ]*)\"")
             .matcher(bundle);
     assertThat(copied.results().map(match -> match.group(1)).distinct())
-        .contains("configs", "src/test/resources/golden")
+        .contains("configs", "src/test/resources/golden", "scripts/bench_engine.py")
         .allSatisfy(path -> assertThat(Path.of(path)).exists());
   }
 }

@@ -147,7 +147,7 @@ class BenchPeersTest {
         echo "$*" >>python-calls
         name=$(basename "$1" .py)
         echo '{"engine": "'${name#bench_}'", "mode": "skipped one", "skipped": "needs a GPU"}'
-        echo '{"engine": "'${name#bench_}'", "run": "r", "mode": "m", "precision": "fp32", "images": 9,' \
+        echo '{"engine": "'${name#bench_}'", "run": "r", "mode": "m", "precision": "fp32", "images": 9,' \\
           '"seconds": [2.5], "test_accuracy": 0.97, "version": "1"}'
         """);
     Result result =
@@ -158,12 +158,35 @@ class BenchPeersTest {
         .element(1)
         .asString()
         .startsWith(root + "/scripts/bench_jax.py " + root + "/src/bench/runs/mnist-19k.json")
-        .endsWith("--warmup 20 --limit 9 --batch 128 --precision fp32 --mode step,step_nchw");
+        .endsWith(
+            "--device cpu --test --epochs 1 --seconds 1e9 --warmup 20 --limit 9 --batch 128 --precision fp32");
     assertThat(out.resolve("table.md"))
         .content()
         .contains("PyTorch in Python, m")
         .contains("JAX, m");
     assertThat(Files.readAllLines(out.resolve("runs.jsonl"))).hasSize(4);
+  }
+
+  @Test
+  void onAGpuJaxTakesTurnsWhereItFindsOne() throws Exception {
+    executable(
+        "python",
+        """
+        #!/bin/sh
+        [ "$1" != -c ] || exit "${NO_JAX:-0}"
+        echo '{"engine": "'$(basename "$1" .py)'", "run": "r", "mode": "m", "precision": "fp32",' \\
+          '"images": 9, "seconds": [2.5], "test_accuracy": 0.97, "version": "1"}'
+        """);
+    List<String> gpu = List.of("-g", "cuda", "-P", "fp32", "-r", "1", "-p", "./python");
+    assertThat(run("", gpu.toArray(String[]::new)).out)
+        .contains("bench_pytorch, m: 2.5 s")
+        .contains("bench_jax, m: 2.5 s");
+    out = root.resolve("without jax");
+    executable(
+        "python", Files.readString(root.resolve("python")).replace("NO_JAX:-0", "NO_JAX:-1"));
+    assertThat(run("", gpu.toArray(String[]::new)).out)
+        .contains("bench_pytorch, m: 2.5 s")
+        .doesNotContain("bench_jax");
   }
 
   @Test
@@ -216,6 +239,10 @@ class BenchPeersTest {
             "bench-peers: -n caffe: on cpu expected some of convtrain pytorch djl dl4j python jax");
     assertThat(run("", "-P", "fp32,fp8").err)
         .startsWith("bench-peers: -P fp8: on this cpu expected some of fp32");
+    assertThat(run("", "-n", "pytorch,jax", "-m", "step").err)
+        .startsWith(
+            "bench-peers: -m: expected -n to name one engine that has modes; found pytorch jax");
+    assertThat(run("", "-n", "convtrain", "-m", "step").err).contains("modes; found none");
     assertThat(run("", "-d", "/nowhere").err)
         .startsWith("bench-peers: -d /nowhere: no such folder");
     assertThat(run("", "none.json").err).startsWith("bench-peers: none.json: no such run file");
