@@ -318,19 +318,26 @@ public final class PlanCompiler {
       layers.append(layers.isEmpty() ? "" : ", ");
       layers.append(group.label()).append(' ').append(mebibytes(placement.bytesOf(group)));
     }
-    int fits = batchSizeWithin(e.freeBytes());
     return new PlanException(
-        "batch size %d needs %s for activations and workspaces, %s are free on %s; most goes to: %s; %s"
+        "%s batch size %d needs %s for activations and workspaces, %s are free on %s; most goes to: %s; %s"
             .formatted(
+                options.training() ? "training at" : "scoring at",
                 options.batchSize(),
                 mebibytes(placement.arenaBytes()),
                 mebibytes(e.freeBytes()),
                 backend.name(),
                 layers,
-                fits > 0
-                    ? "train.batch_size=" + fits + " would fit"
-                    : "no batch size fits: use a smaller model or free memory on the device"),
+                whatFits(e.freeBytes())),
         e);
+  }
+
+  private String whatFits(long bytes) {
+    int fits = options.training() ? batchSizeWithin(bytes) : 0;
+    if (fits > 0) {
+      return "train.batch_size=" + fits + " would fit";
+    }
+    return (options.training() ? "no batch size fits: " : "")
+        + "use a smaller model or free memory on the device";
   }
 
   /** The largest half, quarter, ... of the batch size whose arena fits; 0 if none does. */

@@ -71,6 +71,11 @@ public final class Evaluator implements AutoCloseable {
     return Math.max(1, Math.min(MAX_BATCH_SIZE, MAX_BATCH_ELEMENTS / graph.input().elements()));
   }
 
+  /** Makes what scoring so many samples needs; {@link #score} then makes nothing more. */
+  void prepare(int samples) {
+    plans.prepare(samples);
+  }
+
   /** Loss and accuracy over a data set; the run's training metrics are cleared. */
   public StepMetrics score(Dataset data) {
     state.clearMetrics();

@@ -92,7 +92,7 @@ public record MemoryNeeds(List<Part> parts) {
         Set<Integer> sizes = new LinkedHashSet<>(List.of(batchSize));
         if (data != null) {
           feed += plans.feed().bytesFor(data.train().size());
-          addSizes(sizes, batchSize, sampler.samplesPerEpoch());
+          sizes.addAll(Plans.sizes(batchSize, sampler.samplesPerEpoch()));
         }
         add("training data", feed);
         sizes.forEach(size -> addPlan(plans, size, "activations and workspaces at batch size "));
@@ -109,7 +109,7 @@ public record MemoryNeeds(List<Part> parts) {
                   ? new int[] {data.test().size()}
                   : new int[] {data.test().size(), data.validation().size()};
       for (int count : counts) {
-        addSizes(sizes, size, count);
+        sizes.addAll(Plans.sizes(size, count));
       }
       if (data == null) {
         sizes.add(size);
@@ -127,15 +127,6 @@ public record MemoryNeeds(List<Part> parts) {
               0)) {
         add("data to score", backend.allocatedBytes() - before + plans.feed().bytesFor(counts));
         sizes.forEach(each -> addPlan(plans, each, "scoring at batch size "));
-      }
-    }
-
-    private static void addSizes(Set<Integer> sizes, int batch, int samples) {
-      if (samples >= batch) {
-        sizes.add(batch);
-      }
-      if (samples % batch > 0) {
-        sizes.add(samples % batch);
       }
     }
 

@@ -3,6 +3,7 @@ package convtrain.train;
 import convtrain.backend.Backend;
 import convtrain.backend.Feed;
 import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.Owned;
 import convtrain.config.RunConfig;
 import convtrain.graph.AugmentSpec;
 import convtrain.graph.DataPlacement;
@@ -13,11 +14,14 @@ import convtrain.plan.Plan;
 import convtrain.plan.PlanCompiler;
 import convtrain.plan.RunState;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Set;
 
 /**
  * The plans of one network over one run state: one for each batch size that occurs (a full batch,
- * an epoch's last smaller one), made at first use, all reading the same feed.
+ * an epoch's last smaller one), made at first use or by {@link #prepare}, all reading the same
+ * feed.
  */
 final class Plans implements AutoCloseable {
   private final Backend backend;
@@ -26,10 +30,12 @@ final class Plans implements AutoCloseable {
   private final LossSpec loss;
   private final boolean training;
   private final Normalization normalization;
+  private final int batchSize;
   private final Feed feed;
   private final long seed;
   private final AugmentSpec augment;
   private final MixSpec mix;
+  private final Owned owned = new Owned();
   private final Map<Integer, Plan> bySize = new LinkedHashMap<>();
 
   /**
@@ -61,7 +67,8 @@ final class Plans implements AutoCloseable {
     this.seed = seed;
     this.augment = augment;
     this.mix = mix;
-    feed = backend.feed(graph.input().elements(), batchSize, placement);
+    this.batchSize = batchSize;
+    feed = owned.add(backend.feed(graph.input().elements(), batchSize, placement));
   }
 
   /**
@@ -120,11 +127,28 @@ final class Plans implements AutoCloseable {
     return feed;
   }
 
+  /** The sizes of the batches that so many samples make: full ones, and the rest. */
+  static Set<Integer> sizes(int batchSize, int samples) {
+    Set<Integer> sizes = new LinkedHashSet<>();
+    if (samples >= batchSize) {
+      sizes.add(batchSize);
+    }
+    if (samples % batchSize > 0) {
+      sizes.add(samples % batchSize);
+    }
+    return sizes;
+  }
+
+  /** Makes every plan that so many samples need, so that none can fail or take time later. */
+  void prepare(int samples) {
+    sizes(batchSize, samples).forEach(this::of);
+  }
+
   /** The plan for a batch of this many samples. */
   Plan of(int samples) {
     Plan plan = bySize.get(samples);
     if (plan == null) {
-      plan = make(samples);
+      plan = owned.add(make(samples));
       bySize.put(samples, plan);
     }
     return plan;
@@ -139,7 +163,6 @@ final class Plans implements AutoCloseable {
 
   @Override
   public void close() {
-    bySize.values().forEach(Plan::close);
-    feed.close();
+    owned.close();
   }
 }

@@ -29,6 +29,7 @@ public final class TrainedModel implements AutoCloseable {
   private final Path file;
   private final RunConfig run;
   private final ModelGraph graph;
+  private final Owned owned = new Owned();
   private final RunState state;
   private final Evaluator evaluator;
 
@@ -37,14 +38,15 @@ public final class TrainedModel implements AutoCloseable {
     this.file = file;
     run = RunConfigLoader.parse(file + " (" + RUN + ")", content.metadata().get(RUN));
     graph = ModelGraph.of(run.model());
-    state = new RunState(backend, graph, Evaluator.batchSize(graph), null, 1);
+    state = owned.add(new RunState(backend, graph, Evaluator.batchSize(graph), null, 1));
     try {
       Weights.load(file, content, state);
       evaluator =
-          new Evaluator(
-              backend, graph, state, run.train().loss(), Trainer.normalization(run, graph));
+          owned.add(
+              new Evaluator(
+                  backend, graph, state, run.train().loss(), Trainer.normalization(run, graph)));
     } catch (RuntimeException | Error e) {
-      Owned.closeAfter(e, state);
+      Owned.closeAfter(e, owned);
       throw e;
     }
   }
@@ -153,7 +155,6 @@ public final class TrainedModel implements AutoCloseable {
 
   @Override
   public void close() {
-    evaluator.close();
-    state.close();
+    owned.close();
   }
 }

@@ -198,12 +198,22 @@ public final class Trainer implements AutoCloseable {
             sampler.samplesPerEpoch(),
             run.train().batchSize(),
             data.validation() != null));
+    makePlans();
     while (!isComplete()) {
       if (!trainEpoch(epochInProgress, stop)) {
         return false;
       }
     }
     return true;
+  }
+
+  /** All that will be needed: what does not fit ends the run before it has cost an epoch. */
+  private void makePlans() {
+    plans.prepare(sampler.samplesPerEpoch());
+    evaluator.prepare(data.test().size());
+    if (data.validation() != null) {
+      evaluator.prepare(data.validation().size());
+    }
   }
 
   /** Whether it stands behind the first step. */
@@ -243,8 +253,10 @@ public final class Trainer implements AutoCloseable {
       }
       if (stepInProgress < sampler.stepsPerEpoch() && checkpoints.afterStep(stepsDone())) {
         checkedEnd(epoch);
-        secondsInProgress = (System.nanoTime() - started) / 1e9;
+        long paused = System.nanoTime();
+        secondsInProgress = (paused - started) / 1e9;
         listener.checkpointDue();
+        started += System.nanoTime() - paused;
       }
     }
     StepMetrics metrics = checkedEnd(epoch);

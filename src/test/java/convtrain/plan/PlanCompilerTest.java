@@ -258,7 +258,7 @@ class PlanCompilerTest {
       backend.limitMemory(state + half);
       assertThatThrownBy(() -> run.plan(32, true))
           .isInstanceOf(PlanException.class)
-          .hasMessageStartingWith("batch size 32 needs ")
+          .hasMessageStartingWith("training at batch size 32 needs ")
           .hasMessageContaining(" most goes to: conv2d1 (conv2d) ")
           .hasMessageEndingWith("; train.batch_size=16 would fit");
       backend.limitMemory(state);
@@ -266,6 +266,10 @@ class PlanCompilerTest {
           .hasMessageContaining("0.0 MiB are free on cpu")
           .hasMessageEndingWith(
               "no batch size fits: use a smaller model or free memory on the device");
+      // The run file has no say in the batches that are scored.
+      assertThatThrownBy(() -> run.plan(32, false))
+          .hasMessageStartingWith("scoring at batch size 32 needs ")
+          .hasMessageEndingWith("; use a smaller model or free memory on the device");
       assertThat(backend.openOps()).isZero();
       assertThat(backend.openBuffers()).isEqualTo(open);
     }

@@ -101,6 +101,22 @@ class TrainerTest {
   }
 
   @Test
+  void whatScoringAndTheLastBatchNeedIsMadeBeforeTheFirstStep() throws Exception {
+    List<Long> bytes = new ArrayList<>();
+    try (Trainer trainer = trainer(config(), train, new Log())) {
+      long before = backend.allocatedBytes();
+      trainer.train(
+          () -> {
+            bytes.add(backend.allocatedBytes());
+            return false;
+          });
+      bytes.add(backend.allocatedBytes());
+      assertThat(bytes).hasSize(17).containsOnly(bytes.get(0));
+      assertThat(bytes.get(0)).isGreaterThan(before);
+    }
+  }
+
+  @Test
   void sixEpochsOnTwoThousandImagesClassifyNineOfTenUnseenOnes() throws Exception {
     Log log = new Log();
     try (Trainer trainer = trainer(config("train.epochs=6"), train, log)) {
