@@ -12,6 +12,14 @@ import jcuda.nvrtc.JNvrtc;
 public final class Status {
   private static final int SUCCESS = 0;
 
+  /**
+   * {@code CUDNN_STATUS_BAD_PARAM} of cuDNN 9; NOT_SUPPORTED, INTERNAL_ERROR and EXECUTION_FAILED
+   * follow, each with a thousand numbers. Below are those of a library that cannot be used.
+   */
+  private static final int FIRST_CUDNN_REFUSAL = 2000;
+
+  private static final int AFTER_CUDNN_REFUSALS = 6000;
+
   /** The last failure of a {@code cu*} call that was thrown. */
   private static volatile int thrown;
 
@@ -69,14 +77,14 @@ public final class Status {
   /** Of a {@code cublas*} call. */
   public static void cublas(int status) {
     if (status != SUCCESS) {
-      throw failure(caller(), cublasStatus.stringFor(status), "", status);
+      throw cublasFailure(caller(), status);
     }
   }
 
   /** Of the named {@code cublas*} call. */
   public static void cublas(String call, int status) {
     if (status != SUCCESS) {
-      throw failure(call, cublasStatus.stringFor(status), "", status);
+      throw cublasFailure(call, status);
     }
   }
 
@@ -103,9 +111,22 @@ public final class Status {
     return failure(call, name[0] == null ? "error " + status : name[0], text[0], status);
   }
 
+  /** Whether a status of a {@code cudnn*} call says that cuDNN cannot do this one thing. */
+  public static boolean isCudnnRefusal(int status) {
+    return status >= FIRST_CUDNN_REFUSAL && status < AFTER_CUDNN_REFUSALS;
+  }
+
   /** cuDNN 9 numbers its errors anew, so the library itself is asked for their names. */
   private static CudaException cudnnFailure(String call, int status) {
-    return failure(call, JCudnn.cudnnGetErrorString(status), "", status);
+    String message = call + ": " + JCudnn.cudnnGetErrorString(status);
+    return new CudaException(message, status, isCudnnRefusal(status));
+  }
+
+  private static CudaException cublasFailure(String call, int status) {
+    boolean refusal =
+        status != cublasStatus.CUBLAS_STATUS_NOT_INITIALIZED
+            && status != cublasStatus.JCUBLAS_STATUS_INTERNAL_ERROR;
+    return new CudaException(call + ": " + cublasStatus.stringFor(status), status, refusal);
   }
 
   private static CudaException failure(String call, String name, String text, int status) {

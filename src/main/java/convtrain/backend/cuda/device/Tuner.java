@@ -1,5 +1,7 @@
 package convtrain.backend.cuda.device;
 
+import static jcuda.driver.JCudaDriver.cuStreamSynchronize;
+
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.natives.CacheFolder;
 import java.nio.charset.StandardCharsets;
@@ -130,13 +132,32 @@ public final class Tuner implements AutoCloseable {
     return fastest;
   }
 
-  /** Median time of one run; of captured runs where they are short, since steps are captured. */
+  /**
+   * Median time of one run; of captured runs where they are short, since steps are captured. A
+   * candidate that no step could capture is infinitely slow.
+   */
   private float millis(Runnable candidate) {
-    candidate.run();
-    float once = timed(candidate);
-    if (once > SLOW_MILLIS) {
-      return Math.min(once, timed(candidate));
+    try {
+      candidate.run();
+      float once = timed(candidate);
+      return once > SLOW_MILLIS ? Math.min(once, timed(candidate)) : capturedMillis(candidate);
+    } catch (CudaException e) {
+      awaitAfter(e);
+      return Float.POSITIVE_INFINITY;
     }
+  }
+
+  /** Goes on only where the device does. */
+  private void awaitAfter(CudaException failure) {
+    try {
+      Status.cuda("cuStreamSynchronize", cuStreamSynchronize(stream));
+    } catch (CudaException broken) {
+      broken.addSuppressed(failure);
+      throw broken;
+    }
+  }
+
+  private float capturedMillis(Runnable candidate) {
     Runnable several =
         () -> {
           for (int i = 0; i < RUNS_PER_REPEAT; i++) {

@@ -1,5 +1,7 @@
 package convtrain.backend.cuda.op;
 
+import static java.util.stream.Collectors.joining;
+
 import convtrain.backend.BackendException;
 import convtrain.backend.Binding;
 import convtrain.backend.Op;
@@ -153,14 +155,17 @@ final class ConvOp implements Op {
                 cuda.deterministic() ? ", deterministic" : "");
     if (possible.isEmpty()) {
       throw new BackendException(
-          "no algorithm for %s within %d MiB of workspace"
-              .formatted(key, CudnnConvolution.WORKSPACE_LIMIT_BYTES >> 20));
+          "no algorithm for %s within %d MiB of workspace%s"
+              .formatted(
+                  key,
+                  CudnnAlgorithms.WORKSPACE_LIMIT_BYTES >> 20,
+                  ways.refusals().stream().map(said -> "; " + said).collect(joining())));
     }
     List<String> names = possible.stream().map(ConvWay::name).toList();
     List<Runnable> candidates = possible.stream().map(way -> way.bind().apply(memory)).toList();
-    int pick = Fastest.of(cuda, key, names, candidates);
-    chosen.add(names.get(pick));
-    return candidates.get(pick);
+    Fastest.Pick pick = Fastest.of(cuda, key, names, candidates);
+    chosen.add(pick.toString());
+    return candidates.get(pick.index());
   }
 
   @Override

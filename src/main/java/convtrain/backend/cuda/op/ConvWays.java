@@ -14,6 +14,7 @@ final class ConvWays implements AutoCloseable {
   private final List<ConvWay> forward = new ArrayList<>();
   private final List<ConvWay> backwardFilter = new ArrayList<>();
   private final List<ConvWay> backwardData = new ArrayList<>();
+  private final List<String> refusals = new ArrayList<>();
 
   /**
    * @param filter whether the gradient of the weights is wanted
@@ -29,6 +30,7 @@ final class ConvWays implements AutoCloseable {
       if (data) {
         backwardData.addAll(cudnn.backwardData());
       }
+      refusals.addAll(cudnn.refusals());
       addOthers(cuda, geometry);
     } catch (RuntimeException | Error e) {
       Owned.closeAfter(e, owned);
@@ -60,6 +62,11 @@ final class ConvWays implements AutoCloseable {
 
   List<ConvWay> backwardData() {
     return backwardData;
+  }
+
+  /** What cuDNN said when it was asked for algorithms and had none to offer. */
+  List<String> refusals() {
+    return refusals;
   }
 
   @Override

@@ -15,53 +15,34 @@ import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.Launch;
 import convtrain.backend.cuda.device.Status;
-import convtrain.graph.Precision;
+import convtrain.backend.cuda.op.CudnnAlgorithms.Listed;
+import convtrain.backend.cuda.op.CudnnAlgorithms.Usable;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.TreeMap;
 import java.util.stream.Stream;
 import jcuda.Pointer;
 import jcuda.jcudnn.cudnnConvolutionBwdDataAlgo;
 import jcuda.jcudnn.cudnnConvolutionBwdDataAlgoPerf;
 import jcuda.jcudnn.cudnnConvolutionBwdFilterAlgo;
 import jcuda.jcudnn.cudnnConvolutionBwdFilterAlgoPerf;
-import jcuda.jcudnn.cudnnConvolutionDescriptor;
 import jcuda.jcudnn.cudnnConvolutionFwdAlgo;
 import jcuda.jcudnn.cudnnConvolutionFwdAlgoPerf;
-import jcuda.jcudnn.cudnnDeterminism;
-import jcuda.jcudnn.cudnnMathType;
 
 /**
- * cuDNN's ways to compute a convolution: those of its algorithms that run here, multiply as the
- * precision asks, give the same bits each time if the run is to be deterministic, and need at most
- * {@link #WORKSPACE_LIMIT_BYTES} of workspace.
+ * cuDNN's ways to compute a convolution, by those of its algorithms that {@link CudnnAlgorithms}
+ * lets through.
  *
  * <p>cuDNN's own search ({@code cudnnFind...}) is not used: our kernels and cuBLAS compete too, and
  * must be measured the same way.
  */
 final class CudnnConvolution implements AutoCloseable {
-  static final long WORKSPACE_LIMIT_BYTES = 256L << 20;
-
   /** Algorithms are listed once for each way to multiply. */
   private static final int LISTED_PER_ALGORITHM = 4;
-
-  /** Asks how much workspace an algorithm needs; returns cuDNN's status. */
-  private interface WorkspaceQuery {
-    int ask(cudnnConvolutionDescriptor window, int algorithm, long[] bytes);
-  }
-
-  /** An algorithm as cuDNN listed it; its three directions have three classes for the same. */
-  private record Listed(int algorithm, int status, int determinism, int mathType) {}
-
-  /** An algorithm to be used. */
-  private record Usable(String name, int algorithm, CudnnWindow window, long workspaceBytes) {}
 
   private final Owned owned = new Owned();
   private final CudaContext cuda;
   private final ConvGeometry geometry;
-  private final Map<Integer, CudnnWindow> windows = new TreeMap<>();
+  private final CudnnAlgorithms algorithms;
   private final CudnnTensor x;
   private final CudnnTensor y;
   private final CudnnFilter w;
@@ -69,6 +50,7 @@ final class CudnnConvolution implements AutoCloseable {
   CudnnConvolution(CudaContext cuda, ConvGeometry g) {
     this.cuda = cuda;
     geometry = g;
+    algorithms = owned.add(new CudnnAlgorithms(cuda, g));
     try {
       x = owned.add(CudnnTensor.images(g.precision(), g.n(), g.c(), g.h(), g.w()));
       y = owned.add(CudnnTensor.images(g.precision(), g.n(), g.k(), g.hOut(), g.wOut()));
@@ -82,18 +64,6 @@ final class CudnnConvolution implements AutoCloseable {
     }
   }
 
-  private CudnnWindow window(int mathType) {
-    return windows.computeIfAbsent(mathType, type -> owned.add(new CudnnWindow(geometry, type)));
-  }
-
-  /** What cuDNN is asked to list: anything that may multiply as the precision allows. */
-  private CudnnWindow widest() {
-    return window(
-        geometry.precision() == Precision.FP32
-            ? cudnnMathType.CUDNN_FMA_MATH
-            : cudnnMathType.CUDNN_TENSOR_OP_MATH);
-  }
-
   /** y = bias + w * x. */
   List<ConvWay> forward() {
     var found =
@@ -101,25 +71,30 @@ final class CudnnConvolution implements AutoCloseable {
             [cudnnConvolutionFwdAlgo.CUDNN_CONVOLUTION_FWD_ALGO_COUNT * LISTED_PER_ALGORITHM];
     Arrays.setAll(found, i -> new cudnnConvolutionFwdAlgoPerf());
     int[] count = new int[1];
-    Status.cudnn(
-        "cudnnGetConvolutionForwardAlgorithm_v7",
+    int status =
         cudnnGetConvolutionForwardAlgorithm_v7(
             cuda.cudnn(),
             x.handle(),
             w.handle(),
-            widest().handle(),
+            algorithms.widest().handle(),
             y.handle(),
             found.length,
             count,
-            found));
-    return usable(
-            Stream.of(found).map(f -> new Listed(f.algo, f.status, f.determinism, f.mathType)),
-            count[0],
+            found);
+    return algorithms
+        .usable(
+            "cudnnGetConvolutionForwardAlgorithm_v7",
+            status,
+            Stream.of(found)
+                .limit(status == 0 ? count[0] : 0)
+                .map(f -> new Listed(f.algo, f.status, f.determinism, f.mathType)),
             (window, algorithm, bytes) ->
                 cudnnGetConvolutionForwardWorkspaceSize(
                     cuda.cudnn(), x.handle(), w.handle(), window, y.handle(), algorithm, bytes))
         .stream()
-        .map(one -> new ConvWay(one.name, one.workspaceBytes, memory -> bindForward(one, memory)))
+        .map(
+            one ->
+                new ConvWay(one.name(), one.workspaceBytes(), memory -> bindForward(one, memory)))
         .toList();
   }
 
@@ -127,7 +102,7 @@ final class CudnnConvolution implements AutoCloseable {
     Pointer xAt = m.x().pointer();
     Pointer wAt = m.factors().pointer();
     Pointer yAt = m.y().pointer();
-    Pointer workspace = at(m.scratch(), 0, one.workspaceBytes);
+    Pointer workspace = at(m.scratch(), 0, one.workspaceBytes());
     Runnable convolve =
         () ->
             Status.cudnn(
@@ -139,10 +114,10 @@ final class CudnnConvolution implements AutoCloseable {
                     xAt,
                     w.handle(),
                     wAt,
-                    one.window.handle(),
-                    one.algorithm,
+                    one.window().handle(),
+                    one.algorithm(),
                     workspace,
-                    one.workspaceBytes,
+                    one.workspaceBytes(),
                     Factors.ZERO,
                     y.handle(),
                     yAt));
@@ -158,27 +133,31 @@ final class CudnnConvolution implements AutoCloseable {
                 * LISTED_PER_ALGORITHM];
     Arrays.setAll(found, i -> new cudnnConvolutionBwdDataAlgoPerf());
     int[] count = new int[1];
-    Status.cudnn(
-        "cudnnGetConvolutionBackwardDataAlgorithm_v7",
+    int status =
         cudnnGetConvolutionBackwardDataAlgorithm_v7(
             cuda.cudnn(),
             w.handle(),
             y.handle(),
-            widest().handle(),
+            algorithms.widest().handle(),
             x.handle(),
             found.length,
             count,
-            found));
-    return usable(
-            Stream.of(found).map(f -> new Listed(f.algo, f.status, f.determinism, f.mathType)),
-            count[0],
+            found);
+    return algorithms
+        .usable(
+            "cudnnGetConvolutionBackwardDataAlgorithm_v7",
+            status,
+            Stream.of(found)
+                .limit(status == 0 ? count[0] : 0)
+                .map(f -> new Listed(f.algo, f.status, f.determinism, f.mathType)),
             (window, algorithm, bytes) ->
                 cudnnGetConvolutionBackwardDataWorkspaceSize(
                     cuda.cudnn(), w.handle(), y.handle(), window, x.handle(), algorithm, bytes))
         .stream()
         .map(
             one ->
-                new ConvWay(one.name, one.workspaceBytes, memory -> bindBackwardData(one, memory)))
+                new ConvWay(
+                    one.name(), one.workspaceBytes(), memory -> bindBackwardData(one, memory)))
         .toList();
   }
 
@@ -186,7 +165,7 @@ final class CudnnConvolution implements AutoCloseable {
     Pointer wAt = m.factors().pointer();
     Pointer dyAt = m.dy().pointer();
     Pointer dxAt = m.dx().pointer();
-    Pointer workspace = at(m.scratch(), 0, one.workspaceBytes);
+    Pointer workspace = at(m.scratch(), 0, one.workspaceBytes());
     return () ->
         Status.cudnn(
             "cudnnConvolutionBackwardData",
@@ -197,10 +176,10 @@ final class CudnnConvolution implements AutoCloseable {
                 wAt,
                 y.handle(),
                 dyAt,
-                one.window.handle(),
-                one.algorithm,
+                one.window().handle(),
+                one.algorithm(),
                 workspace,
-                one.workspaceBytes,
+                one.workspaceBytes(),
                 Factors.ZERO,
                 x.handle(),
                 dxAt));
@@ -214,21 +193,24 @@ final class CudnnConvolution implements AutoCloseable {
                 * LISTED_PER_ALGORITHM];
     Arrays.setAll(found, i -> new cudnnConvolutionBwdFilterAlgoPerf());
     int[] count = new int[1];
-    Status.cudnn(
-        "cudnnGetConvolutionBackwardFilterAlgorithm_v7",
+    int status =
         cudnnGetConvolutionBackwardFilterAlgorithm_v7(
             cuda.cudnn(),
             x.handle(),
             y.handle(),
-            widest().handle(),
+            algorithms.widest().handle(),
             w.handle(),
             found.length,
             count,
-            found));
+            found);
     long narrowBytes = narrowGradientBytes();
-    return usable(
-            Stream.of(found).map(f -> new Listed(f.algo, f.status, f.determinism, f.mathType)),
-            count[0],
+    return algorithms
+        .usable(
+            "cudnnGetConvolutionBackwardFilterAlgorithm_v7",
+            status,
+            Stream.of(found)
+                .limit(status == 0 ? count[0] : 0)
+                .map(f -> new Listed(f.algo, f.status, f.determinism, f.mathType)),
             (window, algorithm, bytes) ->
                 cudnnGetConvolutionBackwardFilterWorkspaceSize(
                     cuda.cudnn(), x.handle(), y.handle(), window, w.handle(), algorithm, bytes))
@@ -236,8 +218,8 @@ final class CudnnConvolution implements AutoCloseable {
         .map(
             one ->
                 new ConvWay(
-                    one.name,
-                    narrowBytes + one.workspaceBytes,
+                    one.name(),
+                    narrowBytes + one.workspaceBytes(),
                     memory -> bindBackwardFilter(one, narrowBytes, memory)))
         .toList();
   }
@@ -255,7 +237,7 @@ final class CudnnConvolution implements AutoCloseable {
     Pointer xAt = m.x().pointer();
     Pointer dyAt = m.dy().pointer();
     Pointer dwAt = dw.pointer();
-    Pointer workspace = at(m.scratch(), narrowBytes, one.workspaceBytes);
+    Pointer workspace = at(m.scratch(), narrowBytes, one.workspaceBytes());
     Runnable convolve =
         () ->
             Status.cudnn(
@@ -267,10 +249,10 @@ final class CudnnConvolution implements AutoCloseable {
                     xAt,
                     y.handle(),
                     dyAt,
-                    one.window.handle(),
-                    one.algorithm,
+                    one.window().handle(),
+                    one.algorithm(),
                     workspace,
-                    one.workspaceBytes,
+                    one.workspaceBytes(),
                     Factors.ZERO,
                     w.handle(),
                     dwAt));
@@ -288,35 +270,9 @@ final class CudnnConvolution implements AutoCloseable {
     return bytes == 0 ? new Pointer() : scratch.slice(offset, bytes).pointer();
   }
 
-  private List<Usable> usable(Stream<Listed> found, int count, WorkspaceQuery query) {
-    Map<String, Usable> usable = new LinkedHashMap<>();
-    for (Listed one : found.limit(count).filter(this::allowed).toList()) {
-      int mathType =
-          geometry.precision() == Precision.FP32 ? cudnnMathType.CUDNN_FMA_MATH : one.mathType;
-      long[] bytes = new long[1];
-      int status = query.ask(window(mathType).handle(), one.algorithm, bytes);
-      if (Fastest.isRefusal(status)) {
-        continue;
-      }
-      Status.cudnn("cudnnGetConvolution...WorkspaceSize", status);
-      if (bytes[0] <= WORKSPACE_LIMIT_BYTES) {
-        String name = "cudnn algorithm " + one.algorithm + " math " + mathType;
-        usable.putIfAbsent(name, new Usable(name, one.algorithm, window(mathType), bytes[0]));
-      }
-    }
-    return List.copyOf(usable.values());
-  }
-
-  private boolean allowed(Listed one) {
-    boolean reproducible =
-        !cuda.deterministic() || one.determinism == cudnnDeterminism.CUDNN_DETERMINISTIC;
-    boolean precise =
-        switch (one.mathType) {
-          case cudnnMathType.CUDNN_DEFAULT_MATH, cudnnMathType.CUDNN_FMA_MATH -> true;
-          case cudnnMathType.CUDNN_TENSOR_OP_MATH -> geometry.precision() != Precision.FP32;
-          default -> false; // rounds fp32 to half
-        };
-    return one.status == 0 && reproducible && precise;
+  /** What cuDNN did not do when it was asked for algorithms. */
+  List<String> refusals() {
+    return algorithms.refusals();
   }
 
   @Override

@@ -19,6 +19,7 @@ final class FasterOp implements Op {
   private final List<String> moved;
   private final List<Op> candidates;
   private Op chosen;
+  private Fastest.Pick pick;
 
   /**
    * Takes ownership of the candidates.
@@ -64,7 +65,7 @@ final class FasterOp implements Op {
   public void bind(Binding b) {
     candidates.forEach(candidate -> candidate.bind(b));
     List<ByteBuffer> before = moved.stream().map(name -> read(b.parameters().get(name))).toList();
-    int fastest =
+    pick =
         Fastest.of(
             cuda,
             key,
@@ -73,7 +74,7 @@ final class FasterOp implements Op {
     for (int i = 0; i < moved.size(); i++) {
       b.parameters().get(moved.get(i)).write(0, before.get(i));
     }
-    chosen = candidates.get(fastest);
+    chosen = candidates.get(pick.index());
   }
 
   private static ByteBuffer read(DeviceBuffer buffer) {
@@ -103,7 +104,7 @@ final class FasterOp implements Op {
 
   @Override
   public String implementation() {
-    return chosen == null ? "" : chosen.implementation();
+    return pick == null ? "" : pick.toString();
   }
 
   @Override

@@ -9,6 +9,8 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.Stream;
+import jcuda.driver.CUstreamCaptureStatus;
+import jcuda.driver.JCudaDriver;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -72,6 +74,32 @@ class TunerTest extends DeviceTest {
     assertThat(runs).isZero();
     assertThat(pick(context(), "op [3, 4]")).isEqualTo(1);
     assertThat(runs).as("another key").isPositive();
+  }
+
+  /** No step could contain it, however fast it is. */
+  @Test
+  void candidateThatCannotBeCapturedIsNotPicked() {
+    Kernel fill = context().kernels().get("device_test", "fill");
+    int all = 1 << 13;
+    try (CudaBuffer out = context().allocate((long) all * Float.BYTES)) {
+      Launch slow = fill.launch(all / 256, 256, out, all, 1f);
+      Launch fast = fill.launch(1, 256, out, 256, 1f);
+      Runnable refusing =
+          () -> {
+            if (isCapturing()) {
+              throw new CudaException("not while a stream is captured", 3000, true);
+            }
+            fast.enqueue();
+          };
+      List<Runnable> candidates = List.of(refusing, slow::enqueue);
+      assertThat(context().tuner().pick("op", List.of("fast", "slow"), candidates)).isEqualTo(1);
+    }
+  }
+
+  private boolean isCapturing() {
+    int[] status = new int[1];
+    Status.cuda(JCudaDriver.cuStreamIsCapturing(context().stream(), status));
+    return status[0] != CUstreamCaptureStatus.CU_STREAM_CAPTURE_STATUS_NONE;
   }
 
   @Test

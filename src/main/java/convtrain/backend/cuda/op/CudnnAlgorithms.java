@@ -1,0 +1,121 @@
+package convtrain.backend.cuda.op;
+
+import convtrain.backend.Owned;
+import convtrain.backend.cuda.device.CudaContext;
+import convtrain.backend.cuda.device.Status;
+import convtrain.graph.Precision;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.stream.Stream;
+import jcuda.jcudnn.JCudnn;
+import jcuda.jcudnn.cudnnConvolutionDescriptor;
+import jcuda.jcudnn.cudnnDeterminism;
+import jcuda.jcudnn.cudnnMathType;
+
+/**
+ * Which of cuDNN's algorithms may compute a convolution here: those that multiply as the precision
+ * asks, give the same bits each time if the run is to be deterministic, and need at most {@link
+ * #WORKSPACE_LIMIT_BYTES} of workspace.
+ */
+final class CudnnAlgorithms implements AutoCloseable {
+  static final long WORKSPACE_LIMIT_BYTES = 256L << 20;
+
+  /** Asks how much workspace an algorithm needs; returns cuDNN's status. */
+  interface WorkspaceQuery {
+    int ask(cudnnConvolutionDescriptor window, int algorithm, long[] bytes);
+  }
+
+  /** An algorithm as cuDNN listed it; its three directions have three classes for the same. */
+  record Listed(int algorithm, int status, int determinism, int mathType) {}
+
+  /** An algorithm to be used. */
+  record Usable(String name, int algorithm, CudnnWindow window, long workspaceBytes) {}
+
+  private final Owned owned = new Owned();
+  private final CudaContext cuda;
+  private final ConvGeometry geometry;
+  private final Map<Integer, CudnnWindow> windows = new TreeMap<>();
+  private final List<String> refusals = new ArrayList<>();
+
+  CudnnAlgorithms(CudaContext cuda, ConvGeometry geometry) {
+    this.cuda = cuda;
+    this.geometry = geometry;
+  }
+
+  /** What cuDNN is asked to list: anything that may multiply as the precision allows. */
+  CudnnWindow widest() {
+    return window(
+        geometry.precision() == Precision.FP32
+            ? cudnnMathType.CUDNN_FMA_MATH
+            : cudnnMathType.CUDNN_TENSOR_OP_MATH);
+  }
+
+  private CudnnWindow window(int mathType) {
+    return windows.computeIfAbsent(mathType, type -> owned.add(new CudnnWindow(geometry, type)));
+  }
+
+  /**
+   * The usable ones of one direction, cuDNN's choice first. None where cuDNN refuses to list any:
+   * cuBLAS or a kernel of ours may compute it.
+   *
+   * @param call that listed them
+   * @param status of that call
+   * @param found what it listed
+   */
+  List<Usable> usable(String call, int status, Stream<Listed> found, WorkspaceQuery query) {
+    if (refused(call, status)) {
+      return List.of();
+    }
+    return sized(found.filter(this::allowed), query);
+  }
+
+  /** What cuDNN did not do when it was asked for algorithms and their workspace. */
+  List<String> refusals() {
+    return List.copyOf(refusals);
+  }
+
+  private boolean refused(String call, int status) {
+    if (Status.isCudnnRefusal(status)) {
+      refusals.add(call + ": " + JCudnn.cudnnGetErrorString(status));
+      return true;
+    }
+    Status.cudnn(call, status);
+    return false;
+  }
+
+  private boolean allowed(Listed one) {
+    boolean reproducible =
+        !cuda.deterministic() || one.determinism == cudnnDeterminism.CUDNN_DETERMINISTIC;
+    boolean precise =
+        switch (one.mathType) {
+          case cudnnMathType.CUDNN_DEFAULT_MATH, cudnnMathType.CUDNN_FMA_MATH -> true;
+          case cudnnMathType.CUDNN_TENSOR_OP_MATH -> geometry.precision() != Precision.FP32;
+          default -> false; // rounds fp32 to half
+        };
+    return one.status == 0 && reproducible && precise;
+  }
+
+  /** Those whose workspace cuDNN tells, and fits. */
+  private List<Usable> sized(Stream<Listed> allowed, WorkspaceQuery query) {
+    Map<String, Usable> sized = new LinkedHashMap<>();
+    for (Listed one : allowed.toList()) {
+      int mathType =
+          geometry.precision() == Precision.FP32 ? cudnnMathType.CUDNN_FMA_MATH : one.mathType;
+      String name = "cudnn algorithm " + one.algorithm + " math " + mathType;
+      long[] bytes = new long[1];
+      int status = query.ask(window(mathType).handle(), one.algorithm, bytes);
+      if (!refused("workspace of " + name, status) && bytes[0] <= WORKSPACE_LIMIT_BYTES) {
+        sized.putIfAbsent(name, new Usable(name, one.algorithm, window(mathType), bytes[0]));
+      }
+    }
+    return List.copyOf(sized.values());
+  }
+
+  @Override
+  public void close() {
+    owned.close();
+  }
+}
