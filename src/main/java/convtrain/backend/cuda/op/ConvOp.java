@@ -155,10 +155,11 @@ final class ConvOp implements Op {
                 cuda.deterministic() ? ", deterministic" : "");
     if (possible.isEmpty()) {
       throw new BackendException(
-          "no algorithm for %s within %d MiB of workspace%s"
+          "no algorithm for %s within %d MiB of workspace%s%s"
               .formatted(
                   key,
                   CudnnAlgorithms.WORKSPACE_LIMIT_BYTES >> 20,
+                  cuda.deterministic() ? "; train.deterministic=false may have one" : "",
                   ways.refusals().stream().map(said -> "; " + said).collect(joining())));
     }
     List<String> names = possible.stream().map(ConvWay::name).toList();

@@ -9,9 +9,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import jcuda.jcudnn.JCudnn;
+import jcuda.jcudnn.cudnnConvolutionBwdDataAlgo;
+import jcuda.jcudnn.cudnnConvolutionBwdFilterAlgo;
 import jcuda.jcudnn.cudnnConvolutionDescriptor;
+import jcuda.jcudnn.cudnnConvolutionFwdAlgo;
 import jcuda.jcudnn.cudnnDeterminism;
 import jcuda.jcudnn.cudnnMathType;
 
@@ -23,13 +27,40 @@ import jcuda.jcudnn.cudnnMathType;
 final class CudnnAlgorithms implements AutoCloseable {
   static final long WORKSPACE_LIMIT_BYTES = 256L << 20;
 
+  private static final int SUCCESS = 0;
+
+  /** Of a convolution, with the algorithms that cuDNN documents as deterministic, best first. */
+  enum Direction {
+    FORWARD(
+        cudnnConvolutionFwdAlgo.CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
+        cudnnConvolutionFwdAlgo.CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM),
+    BACKWARD_DATA(cudnnConvolutionBwdDataAlgo.CUDNN_CONVOLUTION_BWD_DATA_ALGO_1),
+    BACKWARD_FILTER(cudnnConvolutionBwdFilterAlgo.CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1);
+
+    private final int[] deterministic;
+
+    Direction(int... deterministic) {
+      this.deterministic = deterministic;
+    }
+  }
+
   /** Asks how much workspace an algorithm needs; returns cuDNN's status. */
   interface WorkspaceQuery {
     int ask(cudnnConvolutionDescriptor window, int algorithm, long[] bytes);
   }
 
   /** An algorithm as cuDNN listed it; its three directions have three classes for the same. */
-  record Listed(int algorithm, int status, int determinism, int mathType) {}
+  record Listed(int algorithm, int status, int determinism, int mathType) {
+    private static Listed asDocumented(int algorithm, int mathType) {
+      return new Listed(algorithm, SUCCESS, cudnnDeterminism.CUDNN_DETERMINISTIC, mathType);
+    }
+
+    private boolean variesAs(int number) {
+      return algorithm == number
+          && status == SUCCESS
+          && determinism != cudnnDeterminism.CUDNN_DETERMINISTIC;
+    }
+  }
 
   /** An algorithm to be used. */
   record Usable(String name, int algorithm, CudnnWindow window, long workspaceBytes) {}
@@ -58,18 +89,31 @@ final class CudnnAlgorithms implements AutoCloseable {
   }
 
   /**
-   * The usable ones of one direction, cuDNN's choice first. None where cuDNN refuses to list any:
-   * cuBLAS or a kernel of ours may compute it.
+   * The usable ones of one direction, cuDNN's choice first. Where its list has none, which may be
+   * so of grouped convolutions, those that it documents as deterministic are asked for by number;
+   * where it refuses these too, cuBLAS or a kernel of ours may be left.
    *
    * @param call that listed them
    * @param status of that call
    * @param found what it listed
    */
-  List<Usable> usable(String call, int status, Stream<Listed> found, WorkspaceQuery query) {
-    if (refused(call, status)) {
-      return List.of();
-    }
-    return sized(found.filter(this::allowed), query);
+  List<Usable> usable(
+      Direction direction, String call, int status, Stream<Listed> found, WorkspaceQuery query) {
+    List<Listed> listed = refused(call, status) ? List.of() : found.toList();
+    List<Usable> usable = sized(listed.stream().filter(this::allowed), query);
+    return usable.isEmpty() ? sized(unlisted(direction, listed), query) : usable;
+  }
+
+  /** None that the list itself calls non-deterministic here, whatever the documentation says. */
+  private Stream<Listed> unlisted(Direction direction, List<Listed> listed) {
+    List<Integer> mathTypes =
+        geometry.precision() == Precision.FP32
+            ? List.of(cudnnMathType.CUDNN_FMA_MATH)
+            : List.of(cudnnMathType.CUDNN_DEFAULT_MATH, cudnnMathType.CUDNN_FMA_MATH);
+    return IntStream.of(direction.deterministic)
+        .filter(algorithm -> listed.stream().noneMatch(one -> one.variesAs(algorithm)))
+        .boxed()
+        .flatMap(algorithm -> mathTypes.stream().map(math -> Listed.asDocumented(algorithm, math)));
   }
 
   /** What cuDNN did not do when it was asked for algorithms and their workspace. */
@@ -95,7 +139,7 @@ final class CudnnAlgorithms implements AutoCloseable {
           case cudnnMathType.CUDNN_TENSOR_OP_MATH -> geometry.precision() != Precision.FP32;
           default -> false; // rounds fp32 to half
         };
-    return one.status == 0 && reproducible && precise;
+    return one.status == SUCCESS && reproducible && precise;
   }
 
   /** Those whose workspace cuDNN tells, and fits. */

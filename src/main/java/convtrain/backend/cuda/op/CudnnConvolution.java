@@ -15,6 +15,7 @@ import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.Launch;
 import convtrain.backend.cuda.device.Status;
+import convtrain.backend.cuda.op.CudnnAlgorithms.Direction;
 import convtrain.backend.cuda.op.CudnnAlgorithms.Listed;
 import convtrain.backend.cuda.op.CudnnAlgorithms.Usable;
 import java.util.Arrays;
@@ -83,6 +84,7 @@ final class CudnnConvolution implements AutoCloseable {
             found);
     return algorithms
         .usable(
+            Direction.FORWARD,
             "cudnnGetConvolutionForwardAlgorithm_v7",
             status,
             Stream.of(found)
@@ -145,6 +147,7 @@ final class CudnnConvolution implements AutoCloseable {
             found);
     return algorithms
         .usable(
+            Direction.BACKWARD_DATA,
             "cudnnGetConvolutionBackwardDataAlgorithm_v7",
             status,
             Stream.of(found)
@@ -206,6 +209,7 @@ final class CudnnConvolution implements AutoCloseable {
     long narrowBytes = narrowGradientBytes();
     return algorithms
         .usable(
+            Direction.BACKWARD_FILTER,
             "cudnnGetConvolutionBackwardFilterAlgorithm_v7",
             status,
             Stream.of(found)

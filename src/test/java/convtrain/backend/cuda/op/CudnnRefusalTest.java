@@ -77,6 +77,33 @@ class CudnnRefusalTest {
   }
 
   @Test
+  void deterministicAlgorithmsThatAreNotListedAreAskedForByNumber() {
+    open(
+        "fail=cudnnGetConvolutionForwardAlgorithm_v7:1:3000",
+        "fail=cudnnGetConvolutionBackwardDataAlgorithm_v7:1:3000",
+        "fail=cudnnGetConvolutionBackwardFilterAlgorithm_v7:1:3000");
+    try (ConvWays depthwise = new ConvWays(cuda, convolution(3, 8), true, true)) {
+      assertThat(names(depthwise.forward()))
+          .containsExactly("cudnn algorithm 1 math 3", "cudnn algorithm 0 math 3");
+      assertThat(names(depthwise.backwardData())).containsExactly("cudnn algorithm 1 math 3");
+      assertThat(names(depthwise.backwardFilter())).containsExactly("cudnn algorithm 1 math 3");
+    }
+  }
+
+  @Test
+  void algorithmThatCudnnRefusesByNumberTooIsNotOffered() {
+    open(
+        "fail=cudnnGetConvolutionForwardAlgorithm_v7:1:3000",
+        "fail=cudnnGetConvolutionForwardWorkspaceSize:1:3000");
+    try (ConvWays depthwise = new ConvWays(cuda, convolution(3, 8), true, true)) {
+      assertThat(names(depthwise.forward())).containsExactly("cudnn algorithm 0 math 3");
+      assertThat(depthwise.refusals())
+          .last()
+          .isEqualTo("workspace of cudnn algorithm 1 math 3: CUDNN_STATUS_NOT_SUPPORTED");
+    }
+  }
+
+  @Test
   void aCudnnThatDoesNotWorkAtAllIsNotPassedOver() {
     open("fail=cudnnGetConvolutionForwardAlgorithm_v7:1:1001");
     assertThatThrownBy(() -> new ConvWays(cuda, convolution(1, 1), true, true).close())
