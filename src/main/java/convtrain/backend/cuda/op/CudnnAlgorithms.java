@@ -29,17 +29,27 @@ final class CudnnAlgorithms implements AutoCloseable {
 
   private static final int SUCCESS = 0;
 
-  /** Of a convolution, with the algorithms that cuDNN documents as deterministic, best first. */
+  /**
+   * Of a convolution, with its Winograd algorithm of large tiles, and with those that cuDNN
+   * documents as deterministic, best first.
+   */
   enum Direction {
     FORWARD(
+        cudnnConvolutionFwdAlgo.CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD_NONFUSED,
         cudnnConvolutionFwdAlgo.CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_PRECOMP_GEMM,
         cudnnConvolutionFwdAlgo.CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM),
-    BACKWARD_DATA(cudnnConvolutionBwdDataAlgo.CUDNN_CONVOLUTION_BWD_DATA_ALGO_1),
-    BACKWARD_FILTER(cudnnConvolutionBwdFilterAlgo.CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1);
+    BACKWARD_DATA(
+        cudnnConvolutionBwdDataAlgo.CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD_NONFUSED,
+        cudnnConvolutionBwdDataAlgo.CUDNN_CONVOLUTION_BWD_DATA_ALGO_1),
+    BACKWARD_FILTER(
+        cudnnConvolutionBwdFilterAlgo.CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD_NONFUSED,
+        cudnnConvolutionBwdFilterAlgo.CUDNN_CONVOLUTION_BWD_FILTER_ALGO_1);
 
+    private final int largeWinograd;
     private final int[] deterministic;
 
-    Direction(int... deterministic) {
+    Direction(int largeWinograd, int... deterministic) {
+      this.largeWinograd = largeWinograd;
       this.deterministic = deterministic;
     }
   }
@@ -100,7 +110,7 @@ final class CudnnAlgorithms implements AutoCloseable {
   List<Usable> usable(
       Direction direction, String call, int status, Stream<Listed> found, WorkspaceQuery query) {
     List<Listed> listed = refused(call, status) ? List.of() : found.toList();
-    List<Usable> usable = sized(listed.stream().filter(this::allowed), query);
+    List<Usable> usable = sized(listed.stream().filter(one -> allowed(direction, one)), query);
     return usable.isEmpty() ? sized(unlisted(direction, listed), query) : usable;
   }
 
@@ -130,16 +140,23 @@ final class CudnnAlgorithms implements AutoCloseable {
     return false;
   }
 
-  private boolean allowed(Listed one) {
+  private boolean allowed(Direction direction, Listed one) {
     boolean reproducible =
         !cuda.deterministic() || one.determinism == cudnnDeterminism.CUDNN_DETERMINISTIC;
-    boolean precise =
-        switch (one.mathType) {
-          case cudnnMathType.CUDNN_DEFAULT_MATH, cudnnMathType.CUDNN_FMA_MATH -> true;
-          case cudnnMathType.CUDNN_TENSOR_OP_MATH -> geometry.precision() != Precision.FP32;
-          default -> false; // rounds fp32 to half
-        };
-    return one.status == SUCCESS && reproducible && precise;
+    return one.status == SUCCESS && reproducible && precise(direction, one);
+  }
+
+  private boolean precise(Direction direction, Listed one) {
+    // Its tiles, of 16-bit numbers too, are transformed by factors of several bits and rounded
+    // between: results are off by some units in the last place, where all others are by one.
+    if (one.algorithm == direction.largeWinograd && Elements.narrow(geometry.precision())) {
+      return false;
+    }
+    return switch (one.mathType) {
+      case cudnnMathType.CUDNN_DEFAULT_MATH, cudnnMathType.CUDNN_FMA_MATH -> true;
+      case cudnnMathType.CUDNN_TENSOR_OP_MATH -> geometry.precision() != Precision.FP32;
+      default -> false; // rounds fp32 to half
+    };
   }
 
   /** Those whose workspace cuDNN tells, and fits. */
