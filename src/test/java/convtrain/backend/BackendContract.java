@@ -30,9 +30,13 @@ abstract class BackendContract {
   static List<Named<Backend.Provider>> providers() {
     return ServiceLoader.load(Backend.Provider.class).stream()
         .map(ServiceLoader.Provider::get)
-        .filter(each -> ONLY == null || ONLY.equals(each.name()))
+        .filter(BackendContract::isTested)
         .map(each -> Named.of(each.name(), each))
         .toList();
+  }
+
+  static boolean isTested(Backend.Provider provider) {
+    return ONLY == null || ONLY.equals(provider.name());
   }
 
   @BeforeParameterizedClassInvocation

@@ -38,8 +38,10 @@ abstract class ReducedContract {
   static List<Way> ways() {
     List<Way> ways = new ArrayList<>();
     for (Backend.Provider provider : ServiceLoader.load(Backend.Provider.class)) {
-      ways.add(new Way(provider, Precision.FP16));
-      ways.add(new Way(provider, Precision.BF16));
+      if (BackendContract.isTested(provider)) {
+        ways.add(new Way(provider, Precision.FP16));
+        ways.add(new Way(provider, Precision.BF16));
+      }
     }
     return ways;
   }
