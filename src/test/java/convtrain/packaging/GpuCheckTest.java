@@ -99,6 +99,7 @@ class GpuCheckTest {
         #!/bin/sh
         for last in "$@"; do :; done
         case $* in *GpuCheckReport*) exec '%s' -cp '%s' convtrain.packaging.GpuCheckReport "$last" ;; esac
+        echo "$*"
         exit 1
         """
             .formatted(
@@ -196,6 +197,56 @@ class GpuCheckTest {
     assertThat(result.out)
         .containsPattern("jax +skipped .*not for .*/scripts/bench_jax.py")
         .containsPattern("pytorch +skipped .*not for .*/scripts/bench_pytorch.py");
+  }
+
+  /** Here it goes on for ever, and so does what it started, unless they are told to end. */
+  @Test
+  void theCompilationHasEndedWithAllItStartedBeforeAnythingIsTuned() throws Exception {
+    Path began = root.resolve("began");
+    Path ended = root.resolve("ended");
+    executable(
+        "python",
+        """
+        #!/bin/sh
+        case $* in
+          *--compile-only*)
+            (trap 'echo child >>"$ENDED"; exit' TERM; echo >"$BEGAN"; while :; do sleep 0.1; done) &
+            trap 'echo parent >>"$ENDED"; exit' TERM
+            while :; do sleep 0.1; done
+            ;;
+        esac
+        """);
+    String waiting =
+        CONVTRAIN
+            .replace("doctor) ", "doctor) while [ ! -f \"$BEGAN\" ]; do sleep 0.1; done; ")
+            .replace(
+                "precision=fp32 graph",
+                "[ \"$(wc -l <\"$ENDED\")\" = 2 ] || exit 1\nprecision=fp32 graph");
+    executable("scripts/convtrain", waiting);
+    List<String> files = List.of("BEGAN=" + began, "ENDED=" + ended);
+    String python = root.resolve("python").toString();
+    run(files, "--only", "doctor,identity,pytorch", "--python", python);
+    assertThat(ended).content().contains("child", "parent");
+    assertThat(stages()).contains("identity passed");
+  }
+
+  @Test
+  void onAGpuTheTestsAreThoseOfItsBackendAlone() throws Exception {
+    run("--only", "tests");
+    assertThat(out.resolve("details/tests/log.txt"))
+        .content()
+        .contains("-Dconvtrain.test.backend=cuda", "--exclude-package=convtrain.backend.cpu");
+  }
+
+  @Test
+  void theSanitizerCountsWhatKernelsDoAndNotWhatCallsReturn() throws Exception {
+    executable(
+        "compute-sanitizer", "#!/bin/sh\necho \"$*\"\necho '==== ERROR SUMMARY: 0 errors'\n");
+    run(List.of("PATH=" + root + ":" + System.getenv("PATH")), "--only", "sanitizer");
+    assertThat(stages()).containsExactly("sanitizer passed");
+    assertThat(out.resolve("details/sanitizer/graph-true.txt"))
+        .content()
+        .contains("--tool memcheck --report-api-errors no ");
   }
 
   @Test
