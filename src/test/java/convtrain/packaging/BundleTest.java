@@ -15,30 +15,61 @@ import org.junit.jupiter.api.io.TempDir;
 
 /** What a bundle needs of the tree, and that its launcher runs its own Java. */
 class BundleTest {
-  @Test
-  void theLauncherRunsTheBundlesJavaWhateverElseIsThere(@TempDir Path temp) throws Exception {
+  @TempDir Path temp;
+
+  /** A bundle whose java is the given script. */
+  private Path bundle(String script) throws Exception {
     Path bundle = temp.toRealPath().resolve("a bundle");
     Path java = bundle.resolve("runtime/bin/java");
-    Path script = bundle.resolve("scripts/convtrain");
-    for (Path folder : List.of(java.getParent(), script.getParent(), bundle.resolve("lib"))) {
+    Path launcher = bundle.resolve("scripts/convtrain");
+    for (Path folder : List.of(java.getParent(), launcher.getParent(), bundle.resolve("lib"))) {
       Files.createDirectories(folder);
     }
-    Files.copy(Path.of("scripts/convtrain"), script);
+    Files.copy(Path.of("scripts/convtrain"), launcher);
     Files.createFile(bundle.resolve("lib/convtrain.jar"));
-    Files.writeString(java, "#!/bin/sh\nfor word in \"$@\"; do echo \"<$word>\"; done\n");
+    Files.writeString(java, script);
     assertThat(java.toFile().setExecutable(true)).isTrue();
+    return bundle;
+  }
 
-    ProcessBuilder builder = new ProcessBuilder(script.toString(), "--version");
+  /** What its launcher says when it is asked for the version. */
+  private static String version(Path bundle) throws Exception {
+    ProcessBuilder builder =
+        new ProcessBuilder(bundle.resolve("scripts/convtrain").toString(), "--version");
     builder.environment().clear();
     builder.environment().put("PATH", "/usr/bin:/bin");
     builder.environment().put("JAVA_HOME", "/none");
     Process process = builder.redirectErrorStream(true).start();
     String out = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
     assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
-    assertThat(out)
+    assertThat(process.exitValue()).as(out).isZero();
+    return out;
+  }
+
+  @Test
+  void theLauncherRunsTheBundlesJavaWhateverElseIsThere() throws Exception {
+    Path bundle = bundle("#!/bin/sh\nfor word in \"$@\"; do echo \"<$word>\"; done\n");
+    assertThat(version(bundle))
         .contains("<" + bundle + "/lib/convtrain.jar:" + bundle + "/lib/*>")
         .endsWith("<--version>\n");
-    assertThat(process.exitValue()).isZero();
+  }
+
+  @Test
+  void theFirstCommandMakesAnArchiveOfClassesThatAllMap() throws Exception {
+    Path bundle =
+        bundle(
+            """
+            #!/bin/sh
+            for word in "$@"; do
+              case $word in
+                -XX:ArchiveClassesAtExit=*) echo archive >"${word#*=}" ;;
+                -XX:SharedArchiveFile=*) echo "${word#*=}" ;;
+              esac
+            done
+            """);
+    String archive = bundle + "/target/convtrain-0-8.jsa\n";
+    assertThat(version(bundle)).contains("preparing a faster start").endsWith(archive);
+    assertThat(version(bundle)).isEqualTo(archive);
   }
 
   @Test
