@@ -8,6 +8,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
@@ -33,6 +34,9 @@ final class LibraryLoader {
           "libcudnn_heuristic.so.9",
           "libcudnn_engines_precompiled.so.9",
           "libcudnn_engines_runtime_compiled.so.9");
+
+  /** And parts that only some releases have. */
+  private static final Pattern CUDNN_PART = Pattern.compile("libcudnn_.*\\.so\\.9");
 
   private static final String NVRTC_BUILTINS = "libnvrtc-builtins.so.";
 
@@ -82,9 +86,9 @@ final class LibraryLoader {
   /**
    * Libraries that are opened by name alone and that the opening library's own search path does not
    * lead to: NVRTC's built-in functions, whose name has the minor version in it, and cuDNN's parts
-   * where a packager took away the path.
+   * where a packager took away the path, or where parts of another cuDNN come before them.
    */
-  private static List<Found> opened(Found library) throws IOException {
+  private List<Found> opened(Found library) throws IOException {
     List<Found> opened = new ArrayList<>();
     if (library.name().startsWith("libnvrtc.so.")) {
       String major = NVRTC_BUILTINS + library.name().substring("libnvrtc.so.".length());
@@ -95,11 +99,28 @@ final class LibraryLoader {
             .map(file -> new Found(file.getFileName().toString(), file, library.by()))
             .forEach(opened::add);
       }
-    } else if (library.name().equals(Component.CUDNN.linkedName())
-        && !ElfFile.read(library.file()).runpath().contains("$ORIGIN")) {
-      CUDNN_PARTS.forEach(part -> beside(library, part).ifPresent(opened::add));
+    } else if (library.name().equals(Component.CUDNN.linkedName())) {
+      // The others are left to cuDNN: up to 9.25 it does not set libcudnn_engines_tensor_ir up
+      // where
+      // that was loaded by someone else (google-ml-infra/rules_ml_toolchain, pull request 292).
+      boolean leadsToAll = ElfFile.read(library.file()).runpath().contains("$ORIGIN");
+      partsOfCudnn(library).stream()
+          .filter(part -> !leadsToAll || search.isHidden(part))
+          .forEach(opened::add);
     }
     return opened;
+  }
+
+  private static List<Found> partsOfCudnn(Found library) throws IOException {
+    Set<String> names = new LinkedHashSet<>(CUDNN_PARTS);
+    try (Stream<Path> files = Files.list(realFolder(library))) {
+      files
+          .map(file -> file.getFileName().toString())
+          .filter(name -> CUDNN_PART.matcher(name).matches())
+          .sorted()
+          .forEach(names::add);
+    }
+    return names.stream().map(name -> beside(library, name)).flatMap(Optional::stream).toList();
   }
 
   private Optional<Found> neededBy(Found library, String name) {

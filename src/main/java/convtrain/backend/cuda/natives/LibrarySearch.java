@@ -44,12 +44,17 @@ final class LibrarySearch {
           "usr/lib",
           "usr/local/lib");
 
-  /** Of drivers: in WSL, on Debian with alternatives, on NixOS; and of toolkits: on Arch. */
+  /**
+   * Of drivers: in WSL, on Debian with alternatives, on NixOS, in containers of NVIDIA's; and of
+   * toolkits: on Arch.
+   */
   private static final List<String> OTHERS =
       List.of(
           "usr/lib/wsl/lib",
           "usr/lib/x86_64-linux-gnu/nvidia/current",
           "run/opengl-driver/lib",
+          "usr/local/nvidia/lib64",
+          "usr/local/nvidia/lib",
           "opt/cuda/lib64");
 
   /**
@@ -71,6 +76,7 @@ final class LibrarySearch {
     }
   }
 
+  private final List<Path> loaderPath;
   private final List<Place> installed = new ArrayList<>();
   private final Place python;
   private final List<String> rejected = new ArrayList<>();
@@ -87,8 +93,8 @@ final class LibrarySearch {
       Map<String, String> environment, Path root, CacheFolder cache, Supplier<List<Path>> python) {
     String own = environment.getOrDefault(OVERRIDE, "");
     override = own.isEmpty() ? null : place(OVERRIDE, () -> split(own));
-    installed.add(
-        place("LD_LIBRARY_PATH", () -> split(environment.getOrDefault("LD_LIBRARY_PATH", ""))));
+    loaderPath = split(environment.getOrDefault("LD_LIBRARY_PATH", ""));
+    installed.add(place("LD_LIBRARY_PATH", () -> loaderPath));
     installed.add(
         new Place(
             "ldconfig", List::of, once(() -> LoaderCache.read(root.resolve("etc/ld.so.cache")))));
@@ -117,6 +123,23 @@ final class LibrarySearch {
    */
   Optional<Found> findDriver(String name) {
     return driverPlaces().map(place -> in(place, name)).flatMap(Optional::stream).findFirst();
+  }
+
+  /**
+   * Whether the dynamic loader would take another file of that name: {@code LD_LIBRARY_PATH} comes
+   * before the path that is written in the library that asks.
+   */
+  boolean isHidden(Found library) {
+    Optional<Path> first =
+        loaderPath.stream()
+            .map(folder -> folder.resolve(library.name()))
+            .filter(Files::exists)
+            .findFirst();
+    try {
+      return first.isPresent() && !Files.isSameFile(first.get(), library.file());
+    } catch (IOException e) {
+      return true;
+    }
   }
 
   /** Places that were looked at for libraries, in order: {@code LD_LIBRARY_PATH (/a, /b)}. */

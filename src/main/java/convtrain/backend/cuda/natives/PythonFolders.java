@@ -24,7 +24,8 @@ final class PythonFolders {
       "import site, sys; print('\\n'.join([p for p in sys.path if p.endswith('-packages')]"
           + " + site.getsitepackages() + [site.getusersitepackages()]))";
 
-  private static final int PATIENCE_SECONDS = 5;
+  /** From a cold disk, or over a network, Python starts slowly. */
+  private static final int PATIENCE_SECONDS = 30;
 
   private PythonFolders() {}
 

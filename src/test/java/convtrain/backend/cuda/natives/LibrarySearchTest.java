@@ -36,6 +36,8 @@ class LibrarySearchTest {
     assertFound(python, "Python environment");
     Path arch = library(root.resolve("opt/cuda/lib64"), CUDNN);
     assertFound(arch, "other folders");
+    Path container = library(root.resolve("usr/local/nvidia/lib64"), CUDNN);
+    assertFound(container, "other folders");
     Path toolkit = library(root.resolve("usr/local/cuda-12.9/targets/x86_64-linux/lib"), CUDNN);
     assertFound(toolkit, "CUDA toolkit");
     Path newer = library(root.resolve("usr/local/cuda-12.10/lib64"), CUDNN);
