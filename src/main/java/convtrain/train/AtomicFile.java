@@ -8,12 +8,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Set;
 
 /**
  * Writes a file whole or not at all: to a temporary name in the same folder, forced to the disk,
- * then renamed over the target, and the renaming forced too.
+ * then renamed over the target, and the renaming forced too. Of several that write one file at the
+ * same time, in whatever process or container, the last stays.
  */
 public final class AtomicFile {
+  /** Those of any new file, less what the umask takes; a temporary file's own are the owner's. */
+  private static final FileAttribute<Set<PosixFilePermission>> USUAL_PERMISSIONS =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-rw-rw-"));
+
   private AtomicFile() {}
 
   /** What puts the content into the file. */
@@ -24,16 +33,12 @@ public final class AtomicFile {
 
   public static void write(Path file, Content content) throws IOException {
     Path target = file.toAbsolutePath();
+    // Not named by the process: in containers that share a volume each is number 1.
     Path temporary =
-        target.resolveSibling(
-            "." + target.getFileName() + "." + ProcessHandle.current().pid() + ".tmp");
+        Files.createTempFile(
+            target.getParent(), "." + target.getFileName() + ".", ".tmp", USUAL_PERMISSIONS);
     try {
-      try (FileChannel out =
-          FileChannel.open(
-              temporary,
-              StandardOpenOption.CREATE,
-              StandardOpenOption.TRUNCATE_EXISTING,
-              StandardOpenOption.WRITE)) {
+      try (FileChannel out = FileChannel.open(temporary, StandardOpenOption.WRITE)) {
         content.writeTo(out);
         out.force(true);
       }
