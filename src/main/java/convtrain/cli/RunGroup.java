@@ -62,11 +62,11 @@ final class RunGroup {
       }
       return new RunGroup(context, existing, grid);
     }
-    RunFolder dir =
+    GroupFolder folder =
         out != null
-            ? RunFolder.at(out)
-            : RunFolder.create(Path.of("runs"), run.name(), LocalDateTime.now());
-    GroupFolder folder = new GroupFolder(dir.dir());
+            ? GroupFolder.at(out)
+            : new GroupFolder(
+                RunFolder.create(Path.of("runs"), run.name(), LocalDateTime.now()).dir());
     folder.write(grid);
     return new RunGroup(context, folder, grid);
   }

@@ -17,19 +17,34 @@ public record GroupFolder(Path dir) {
 
   /** Whether a folder is one. */
   public static boolean isAt(Path dir) {
-    return Files.isRegularFile(dir.resolve(FILE));
+    return Files.isRegularFile(file(dir));
+  }
+
+  /**
+   * Takes the folder named with {@code --out}, making it if it is not there. Another part of the
+   * same group may just have made it one.
+   *
+   * @throws RunFolderException if it holds a run or cannot be made
+   */
+  public static GroupFolder at(Path dir) {
+    return new GroupFolder(RunFolder.withoutRun(dir).dir());
+  }
+
+  /** What makes a folder one. */
+  static Path file(Path dir) {
+    return dir.resolve(FILE);
   }
 
   /** What its runs are. */
   public Grid grid() throws IOException {
-    Path file = dir.resolve(FILE);
+    Path file = file(dir);
     return Grid.parse(file.toString(), Files.readString(file));
   }
 
   /** Makes the folder's file, unless it is there already. */
   public void write(Grid grid) throws IOException {
     if (!isAt(dir)) {
-      AtomicFile.write(dir.resolve(FILE), grid.toJson());
+      AtomicFile.write(file(dir), grid.toJson());
     }
   }
 

@@ -44,13 +44,32 @@ public record RunFolder(Path dir) {
 
   /**
    * Takes the folder named with {@code --out}, making it if it is not there. Other files may lie in
-   * it, since no file is overwritten; another run may not.
+   * it, since no file is overwritten; another run, or a group of them, may not.
    *
    * @throws RunFolderException if it holds another run or cannot be made
    */
   public static RunFolder at(Path dir) {
+    refuse(dir, Stream.of(GroupFolder.file(dir)));
+    return withoutRun(dir);
+  }
+
+  /** The same, except that a group may be there. */
+  static RunFolder withoutRun(Path dir) {
     RunFolder folder = new RunFolder(dir);
-    Stream.of(folder.runJson(), folder.metrics(), folder.model(), folder.provenance())
+    refuse(
+        dir,
+        Stream.of(
+            folder.runJson(),
+            folder.metrics(),
+            folder.model(),
+            folder.provenance(),
+            folder.resultJson()));
+    makeFolders(dir);
+    return folder;
+  }
+
+  private static void refuse(Path dir, Stream<Path> files) {
+    files
         .filter(file -> Files.exists(file))
         .findFirst()
         .ifPresent(
@@ -59,8 +78,6 @@ public record RunFolder(Path dir) {
                   "--out %s holds another run (found %s); go on with it (--resume %s), give another folder, or remove that run"
                       .formatted(dir, file.getFileName(), dir));
             });
-    makeFolders(dir);
-    return folder;
   }
 
   /**

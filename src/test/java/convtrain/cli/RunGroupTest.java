@@ -103,6 +103,14 @@ class RunGroupTest {
     assertThat(twice.err()).contains("go on with them (--resume " + group + ")");
   }
 
+  @Test
+  void aRunDoesNotGoIntoTheFolderOfAGroup() {
+    Cli run = Cli.run("train", config.toString(), "--out=" + seeds);
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.err()).contains("holds another run (found group.json)");
+    assertThat(seeds.resolve("run.json")).doesNotExist();
+  }
+
   private static Cli shard(Path group, String shard, String seedList) {
     return Cli.run("train", config.toString(), seedList, "--out=" + group, "--shard=" + shard);
   }

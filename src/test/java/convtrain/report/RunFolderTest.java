@@ -52,7 +52,15 @@ class RunFolderTest {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"run.json", "metrics.jsonl", "model.safetensors", "provenance.json"})
+  @ValueSource(
+      strings = {
+        "run.json",
+        "metrics.jsonl",
+        "model.safetensors",
+        "provenance.json",
+        "result.json",
+        "group.json"
+      })
   void aGivenFolderThatHoldsAnotherRunIsRefused(String file) throws IOException {
     Files.writeString(dir.resolve(file), "earlier");
     assertThatThrownBy(() -> RunFolder.at(dir))
@@ -61,6 +69,21 @@ class RunFolderTest {
             "--out %s holds another run (found %s); go on with it (--resume %s), give another folder, or remove that run"
                 .formatted(dir, file, dir));
     assertThat(dir.resolve(file)).hasContent("earlier");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"run.json", "result.json"})
+  void aFolderThatHoldsARunIsRefusedToAGroupToo(String file) throws IOException {
+    Files.writeString(dir.resolve(file), "earlier");
+    assertThatThrownBy(() -> GroupFolder.at(dir))
+        .isInstanceOf(RunFolderException.class)
+        .hasMessageContaining("holds another run (found " + file + ")");
+  }
+
+  @Test
+  void aFolderThatAnotherPartOfAGroupMadeOneIsTheGroups() throws IOException {
+    Files.writeString(dir.resolve("group.json"), "{}");
+    assertThat(GroupFolder.at(dir).dir()).isEqualTo(dir);
   }
 
   @Test
