@@ -86,18 +86,23 @@ final class RunGroup {
       Grid.Member member = mine.get(i);
       RunFolder place = folder.run(member);
       RunResult result = place.result();
-      if (result == null) {
+      if (result != null) {
+        outcome = result.trained() ? outcome : Outcome.SOME_DIVERGED;
+      } else if (context.stop().getAsBoolean()) {
+        context.print(
+            "%nstopped before %s%ngo on with: convtrain train --resume %s",
+            member.name(), folder.dir());
+        outcome = Outcome.STOPPED;
+      } else {
         context.print("%n[%d/%d] %s", i + 1, mine.size(), member.name());
         outcome = train(member, place, outcome);
-      } else if (!result.trained()) {
-        outcome = Outcome.SOME_DIVERGED;
       }
     }
     RunsReport report = RunsReport.of(List.of(folder.dir()));
     context.print("%n%s", report.text().stripTrailing());
     folder.write(report);
     // Java's graphics cannot be started once a signal ends the virtual machine.
-    if (outcome != Outcome.STOPPED) {
+    if (!context.stop().getAsBoolean()) {
       try {
         folder.draw(report);
       } catch (PlotException e) {

@@ -90,7 +90,7 @@ class ResumeTest {
   }
 
   /** Starts a run in a process of its own, which reaches at most the file that is named. */
-  private static Process start(Path log, List<String> arguments) throws IOException {
+  static Process start(Path log, List<String> arguments) throws IOException {
     List<String> command =
         new ArrayList<>(
             List.of(

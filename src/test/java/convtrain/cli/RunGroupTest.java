@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -154,6 +155,32 @@ class RunGroupTest {
     assertThat(table).contains("diverged", "1 of 3 runs diverged", "sorted by test accuracy");
     Cli again = Cli.run("sweep", "--resume=" + group, "--backend=cpu");
     assertThat(again.out()).contains("0.05").doesNotContain("epoch        lr");
+  }
+
+  @Test
+  void aSignalBetweenTwoRunsEndsTheGroupAndReportsIt() throws Exception {
+    Path group = temp.resolve("stopped");
+    Path log = temp.resolve("stopped.log");
+    Process process =
+        ResumeTest.start(
+            log, List.of("train", config.toString(), "--seeds=1..100", "--out=" + group));
+    try {
+      while (process.isAlive() && !Files.exists(group.resolve("seed=1/result.json"))) {
+        Thread.sleep(1);
+      }
+      process.destroy();
+      assertThat(process.waitFor(60, TimeUnit.SECONDS)).isTrue();
+    } finally {
+      process.destroyForcibly();
+    }
+    String said = Files.readString(log);
+    assertThat(process.exitValue()).as(said).isEqualTo(143);
+    assertThat(said)
+        .containsPattern("\nstopped (before seed=|in epoch )\\d+")
+        .containsPattern("\ngo on with: convtrain train --resume " + group)
+        .doesNotContain("convtrain: ");
+    assertThat(group.resolve("summary.txt")).content().contains("seed=1");
+    assertThat(group.resolve("seed=100")).doesNotExist();
   }
 
   @Test
