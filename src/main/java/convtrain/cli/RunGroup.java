@@ -81,6 +81,9 @@ final class RunGroup {
     List<Grid.Member> all = grid.members();
     List<Grid.Member> mine = shard.of(all);
     context.print("%d of %,d runs, to %s", mine.size(), all.size(), folder.dir());
+    if (mine.isEmpty()) {
+      context.print("nothing to do: part %d of %d has none of them", shard.index(), shard.parts());
+    }
     Outcome outcome = Outcome.COMPLETED;
     for (int i = 0; i < mine.size() && outcome != Outcome.STOPPED; i++) {
       Grid.Member member = mine.get(i);
@@ -98,17 +101,7 @@ final class RunGroup {
         outcome = train(member, place, outcome);
       }
     }
-    RunsReport report = RunsReport.of(List.of(folder.dir()));
-    context.print("%n%s", report.text().stripTrailing());
-    folder.write(report);
-    // Java's graphics cannot be started once a signal ends the virtual machine.
-    if (!context.stop().getAsBoolean()) {
-      try {
-        folder.draw(report);
-      } catch (PlotException e) {
-        context.err().println("convtrain: " + e.getMessage());
-      }
-    }
+    report(all);
     return outcome;
   }
 
@@ -126,6 +119,23 @@ final class RunGroup {
       context.err().println("convtrain: " + e.getMessage());
       context.err().flush();
       return Outcome.SOME_DIVERGED;
+    }
+  }
+
+  private void report(List<Grid.Member> all) throws IOException {
+    if (all.stream().noneMatch(member -> folder.run(member).hasBegun())) {
+      return;
+    }
+    RunsReport report = RunsReport.of(List.of(folder.dir()));
+    context.print("%n%s", report.text().stripTrailing());
+    folder.write(report);
+    // Java's graphics cannot be started once a signal ends the virtual machine.
+    if (!context.stop().getAsBoolean()) {
+      try {
+        folder.draw(report);
+      } catch (PlotException e) {
+        context.err().println("convtrain: " + e.getMessage());
+      }
     }
   }
 

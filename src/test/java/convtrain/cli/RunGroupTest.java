@@ -105,6 +105,18 @@ class RunGroupTest {
   }
 
   @Test
+  void aPartWithoutRunsHasNothingToDoWhetherOrNotItComesFirst() {
+    Path group = temp.resolve("empty-part");
+    Cli empty = shard(group, "3/3", "--seeds=1..2");
+    assertThat(empty.exitCode()).as(empty.err()).isZero();
+    assertThat(empty.out()).endsWith("nothing to do: part 3 of 3 has none of them\n");
+    assertThat(shard(group, "1/3", "--seeds=1..2").exitCode()).isZero();
+    Cli later = shard(group, "3/3", "--seeds=1..2");
+    assertThat(later.exitCode()).as(later.err()).isZero();
+    assertThat(later.out()).contains("nothing to do", group.resolve("seed=1").toString());
+  }
+
+  @Test
   void aRunDoesNotGoIntoTheFolderOfAGroup() {
     Cli run = Cli.run("train", config.toString(), "--out=" + seeds);
     assertThat(run.exitCode()).isEqualTo(2);
