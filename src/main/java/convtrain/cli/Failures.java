@@ -83,11 +83,15 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   int handleError(Error e, PrintWriter err) {
     say(
         err,
-        e instanceof OutOfMemoryError
-            ? "out of memory: " + e.getMessage() + "; try a smaller train.batch_size"
+        e instanceof OutOfMemoryError memory
+            ? outOfMemory(memory)
             : "a library does not load: " + e);
     trace(e, err);
     return ExitCode.SOFTWARE;
+  }
+
+  static String outOfMemory(OutOfMemoryError e) {
+    return "out of memory: " + e.getMessage() + "; try a smaller train.batch_size";
   }
 
   private static boolean isOneOf(Set<Class<? extends Exception>> kinds, Exception e) {

@@ -1,7 +1,12 @@
 package convtrain.cli;
 
+import convtrain.backend.BackendException;
+import convtrain.backend.DeviceMemoryException;
+import convtrain.config.ConfigException;
 import convtrain.config.Grid;
 import convtrain.config.RunConfig;
+import convtrain.data.DataException;
+import convtrain.plan.PlanException;
 import convtrain.report.GroupFolder;
 import convtrain.report.RunBusyException;
 import convtrain.report.RunFolder;
@@ -9,6 +14,7 @@ import convtrain.report.RunFolderException;
 import convtrain.report.RunResult;
 import convtrain.report.RunsReport;
 import convtrain.report.plot.PlotException;
+import convtrain.train.SafeTensorsException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
@@ -19,14 +25,20 @@ import java.util.List;
  * goes on, so that starting it again in the same folder is always right.
  */
 final class RunGroup {
-  /** How a group ended. */
+  /** How a group ended, the worst last. */
   enum Outcome {
     /** All runs of this part are over. */
     COMPLETED,
     /** All are over, some of them diverged. */
     SOME_DIVERGED,
+    /** Some could not be trained; started again they are tried again. */
+    SOME_FAILED,
     /** A signal came. */
-    STOPPED
+    STOPPED;
+
+    Outcome worse(Outcome other) {
+      return compareTo(other) < 0 ? other : this;
+    }
   }
 
   private final TrainContext context;
@@ -76,7 +88,12 @@ final class RunGroup {
     return new RunGroup(context, folder, folder.grid());
   }
 
-  /** Trains this part's runs, then shows what came out of all that are over. */
+  /**
+   * Trains this part's runs, then shows what came out of all that are over. A run that cannot be
+   * trained is told and left; the others go on.
+   *
+   * @throws RuntimeException what keeps every run from training, before the first of them
+   */
   Outcome train(Shard shard) throws IOException {
     List<Grid.Member> all = grid.members();
     List<Grid.Member> mine = shard.of(all);
@@ -84,42 +101,89 @@ final class RunGroup {
     if (mine.isEmpty()) {
       context.print("nothing to do: part %d of %d has none of them", shard.index(), shard.parts());
     }
+    checkThatOneCanStart(mine);
+    Outcome outcome;
+    try {
+      outcome = trainEach(mine);
+    } catch (IOException | RuntimeException e) {
+      reportAfter(e, all);
+      throw e;
+    }
+    report(all);
+    return outcome;
+  }
+
+  /** A device or data that no run can use is wrong usage of the command, not a failed run. */
+  private void checkThatOneCanStart(List<Grid.Member> members) throws IOException {
+    RuntimeException first = null;
+    for (Grid.Member member : members) {
+      if (folder.run(member).result() != null) {
+        continue;
+      }
+      try {
+        context.data(member.config(), DataFolder.of(member.config(), context.err()));
+        return;
+      } catch (BackendException | DataException e) {
+        first = first == null ? e : first;
+      }
+    }
+    if (first != null) {
+      throw first;
+    }
+  }
+
+  private Outcome trainEach(List<Grid.Member> members) throws IOException {
     Outcome outcome = Outcome.COMPLETED;
-    for (int i = 0; i < mine.size() && outcome != Outcome.STOPPED; i++) {
-      Grid.Member member = mine.get(i);
+    for (int i = 0; i < members.size() && outcome != Outcome.STOPPED; i++) {
+      Grid.Member member = members.get(i);
       RunFolder place = folder.run(member);
       RunResult result = place.result();
       if (result != null) {
-        outcome = result.trained() ? outcome : Outcome.SOME_DIVERGED;
+        outcome = outcome.worse(result.trained() ? Outcome.COMPLETED : Outcome.SOME_DIVERGED);
       } else if (context.stop().getAsBoolean()) {
         context.print(
             "%nstopped before %s%ngo on with: convtrain train --resume %s",
             member.name(), folder.dir());
         outcome = Outcome.STOPPED;
       } else {
-        context.print("%n[%d/%d] %s", i + 1, mine.size(), member.name());
-        outcome = train(member, place, outcome);
+        context.print("%n[%d/%d] %s", i + 1, members.size(), member.name());
+        outcome = outcome.worse(train(member, place));
       }
     }
-    report(all);
     return outcome;
   }
 
-  private Outcome train(Grid.Member member, RunFolder place, Outcome before) throws IOException {
+  private Outcome train(Grid.Member member, RunFolder place) throws IOException {
     try {
       RunResult result =
           place.hasBegun()
               ? TrainingRun.resumed(context, member.config(), place)
               : TrainingRun.fresh(context, member.config(), null, started -> place.make());
-      return result == null ? Outcome.STOPPED : before;
+      return result == null ? Outcome.STOPPED : Outcome.COMPLETED;
     } catch (RunBusyException e) {
       context.print("%s; passed over", e.getMessage());
-      return before;
+      return Outcome.COMPLETED;
     } catch (FailedException e) {
-      context.err().println("convtrain: " + e.getMessage());
-      context.err().flush();
-      return Outcome.SOME_DIVERGED;
+      say(e.getMessage());
+      return place.result() == null ? Outcome.SOME_FAILED : Outcome.SOME_DIVERGED;
+    } catch (BackendException
+        | ConfigException
+        | DataException
+        | DeviceMemoryException
+        | PlanException
+        | RunFolderException
+        | SafeTensorsException e) {
+      say(member.name() + ": " + e.getMessage());
+      return Outcome.SOME_FAILED;
+    } catch (OutOfMemoryError e) {
+      say(member.name() + ": " + Failures.outOfMemory(e));
+      return Outcome.SOME_FAILED;
     }
+  }
+
+  private void say(String message) {
+    context.err().println("convtrain: " + message);
+    context.err().flush();
   }
 
   private void report(List<Grid.Member> all) throws IOException {
@@ -134,8 +198,16 @@ final class RunGroup {
       try {
         folder.draw(report);
       } catch (PlotException e) {
-        context.err().println("convtrain: " + e.getMessage());
+        say(e.getMessage());
       }
+    }
+  }
+
+  private void reportAfter(Exception failure, List<Grid.Member> all) {
+    try {
+      report(all);
+    } catch (IOException | RuntimeException e) {
+      failure.addSuppressed(e);
     }
   }
 

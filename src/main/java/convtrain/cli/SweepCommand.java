@@ -85,7 +85,9 @@ final class SweepCommand implements Callable<Integer> {
       RunGroup group = resume == null ? create(context) : existing(context);
       RunGroup.Outcome outcome = group.train(shard == null ? Shard.WHOLE : shard);
       // That some values diverge is a result.
-      return outcome == RunGroup.Outcome.STOPPED ? ExitCode.SOFTWARE : ExitCode.OK;
+      return outcome.compareTo(RunGroup.Outcome.SOME_DIVERGED) <= 0
+          ? ExitCode.OK
+          : ExitCode.SOFTWARE;
     }
   }
 

@@ -140,6 +140,7 @@ final class TrainContext implements AutoCloseable {
       loaded.clear();
       chosen.backend().close();
       chosen = null;
+      mode = null;
     }
   }
 

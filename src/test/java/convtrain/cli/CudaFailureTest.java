@@ -111,4 +111,26 @@ class CudaFailureTest {
         .contains("batch size 20 needs ", " are free on cuda; most goes to: ", " would fit");
     assertThat(SoftCuda.leaks()).isEmpty();
   }
+
+  @Test
+  void aRunOfASweepThatIsTooLargeForTheDeviceLeavesItToTheNext() {
+    Path group = temp.resolve("sweep");
+    SoftCuda.control("memory=42000000");
+    Cli sweep =
+        Cli.run(
+            "sweep",
+            config.toString(),
+            "--set=model.layers[0].out_channels=4,512,8",
+            "--set=train.batch_size=20",
+            "--backend=cuda",
+            "--out=" + group);
+    assertThat(sweep.exitCode()).as(sweep.err()).isEqualTo(1);
+    assertThat(sweep.err())
+        .startsWith("convtrain: out_channels=512: batch size 20 needs ")
+        .hasLineCount(1);
+    assertThat(group.resolve("out_channels=4/result.json")).exists();
+    assertThat(group.resolve("out_channels=8/result.json")).exists();
+    assertThat(sweep.out()).contains("1 of 3 runs are not over");
+    assertThat(SoftCuda.leaks()).isEmpty();
+  }
 }

@@ -170,6 +170,63 @@ class RunGroupTest {
   }
 
   @Test
+  void aRunThatCannotBeTrainedIsToldAndTheOthersGoOn() throws IOException {
+    Path group = temp.resolve("impossible");
+    Cli sweep = sweep(group, "--set=data.validation_split=0.2,0.0001,0.3");
+    assertThat(sweep.exitCode()).as(sweep.err()).isEqualTo(1);
+    assertThat(sweep.err())
+        .startsWith("convtrain: validation_split=0.0001: ")
+        .contains("validation_split=1.0E-4 would hold out 0 of 64 samples");
+    assertThat(sweep.err().lines()).hasSize(1);
+    assertThat(sweep.out()).contains("[3/3] validation_split=0.3\n", "\nvalidation_split");
+    assertThat(JSON.readTree(group.resolve("summary.json").toFile())).hasSize(2);
+    assertThat(group.resolve("summary.png")).isNotEmptyFile();
+  }
+
+  @Test
+  void aRunThatTheDeviceCannotComputeLeavesItToTheNext() throws IOException {
+    Path group = temp.resolve("precisions");
+    Cli sweep = sweep(group, "--set=train.precision=fp32,tf32", "--seeds=1,2");
+    assertThat(sweep.exitCode()).as(sweep.err()).isEqualTo(1);
+    assertThat(sweep.err().lines())
+        .hasSize(2)
+        .allMatch(line -> line.matches("convtrain: precision=tf32,seed=[12]: .*--backend cuda.*"));
+    Path reversed = temp.resolve("precisions-reversed");
+    Cli other = sweep(reversed, "--seeds=1,2", "--set=train.precision=tf32,fp32");
+    assertThat(other.exitCode()).as(other.err()).isEqualTo(1);
+    for (String seed : List.of("1", "2")) {
+      assertThat(accuracy(group.resolve("precision=fp32,seed=" + seed)))
+          .isEqualTo(accuracy(reversed.resolve("precision=fp32,seed=" + seed)));
+    }
+  }
+
+  @Test
+  void whatKeepsEveryRunFromTrainingIsToldOnceBeforeTheFirst() {
+    Path group = temp.resolve("none-possible");
+    Cli sweep = sweep(group, "--set=train.precision=tf32,fp16");
+    assertThat(sweep.exitCode()).isEqualTo(2);
+    assertThat(sweep.err()).startsWith("convtrain: train.precision=tf32: ");
+    assertThat(sweep.err().lines()).hasSize(1);
+    assertThat(sweep.out()).doesNotContain("[1/2]");
+    Cli noData =
+        Cli.run(
+            "train",
+            config.toString(),
+            "--set=data.dir=" + temp.resolve("nowhere"),
+            "--seeds=1..3",
+            "--out=" + temp.resolve("no-data"));
+    assertThat(noData.exitCode()).isEqualTo(2);
+    assertThat(noData.err().lines()).hasSize(1);
+    assertThat(noData.out()).doesNotContain("[1/3]");
+  }
+
+  private static Cli sweep(Path group, String... axes) {
+    List<String> arguments = new ArrayList<>(List.of("sweep", config.toString(), "--out=" + group));
+    arguments.addAll(List.of(axes));
+    return Cli.run(arguments.toArray(String[]::new));
+  }
+
+  @Test
   void aSignalBetweenTwoRunsEndsTheGroupAndReportsIt() throws Exception {
     Path group = temp.resolve("stopped");
     Path log = temp.resolve("stopped.log");
