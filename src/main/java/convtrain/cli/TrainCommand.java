@@ -35,8 +35,8 @@ import picocli.CommandLine.Spec;
           + " checkpoints.",
       "",
       "MNIST and Fashion-MNIST are fetched if they are not there. Ctrl-C ends the run and keeps"
-          + " the model as it stands; --resume goes on from there, or from the last checkpoint"
-          + " after a crash, to the bit."
+          + " the model as it stands, or with train.keep=best that of the best epoch so far;"
+          + " --resume goes on from there, or from the last checkpoint after a crash, to the bit."
     },
     footer = {
       "",

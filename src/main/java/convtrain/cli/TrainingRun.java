@@ -185,15 +185,20 @@ final class TrainingRun {
   }
 
   private void stopped() throws IOException {
-    if (run.train().keep() == Keep.LAST || trainer.keptEpoch() == null) {
+    boolean keepsEpoch = run.train().keep() == Keep.BEST && trainer.keptEpoch() != null;
+    if (!keepsEpoch) {
       saveModel();
     }
     saveCheckpoint();
     context.print(
-        "%nstopped in %s after %.1f s: %s keeps the model as it stood and the metrics of %s%ngo on with: convtrain train --resume %s",
+        "%nstopped in %s after %.1f s: %s keeps the model %s and the metrics of %s%ngo on with: convtrain train --resume %s",
         trainer.position(),
         (System.nanoTime() - startNanos) / 1e9,
         folder.dir(),
+        keepsEpoch
+            ? "of epoch %d (the best by %s)"
+                .formatted(trainer.keptEpoch().epoch(), run.train().monitor().word())
+            : "as it stood",
         epochs(trainer.history().size()),
         folder.dir());
   }

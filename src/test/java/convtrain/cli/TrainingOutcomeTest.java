@@ -12,6 +12,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -153,6 +155,35 @@ class TrainingOutcomeTest {
   @Test
   void aSignalEndsTheRunWithTheModelAsItStands() throws Exception {
     Path out = temp.resolve("stopped");
+    String log = stopAfterAnEpoch(out);
+    int epochs = EndToEndTest.epochs(out).size();
+    assertThat(log)
+        .containsPattern(
+            "\n\nstopped in epoch \\d+, step \\d of 5 after [0-9.]+ s: %s keeps the model as it stood and the metrics of %d epochs?\ngo on with: convtrain train --resume %s\n$"
+                .formatted(out, epochs, out));
+    assertThat(trainedTo(out))
+        .matches("epoch %d, step 5 of 5|epoch %d, step [1-4] of 5".formatted(epochs, epochs + 1));
+  }
+
+  @Test
+  void aSignalEndsARunThatKeepsItsBestWithTheBestSoFar() throws Exception {
+    Path out = temp.resolve("stopped-best");
+    String log = stopAfterAnEpoch(out, "train.keep=best", "train.monitor=train_loss");
+    Matcher kept =
+        Pattern.compile(" keeps the model of epoch (\\d+) \\(the best by train_loss\\) and the")
+            .matcher(log);
+    assertThat(kept.find()).as(log).isTrue();
+    assertThat(trainedTo(out)).isEqualTo("epoch " + kept.group(1) + ", step 5 of 5");
+  }
+
+  private static String trainedTo(Path out) throws IOException {
+    return SafeTensors.read(out.resolve("model.safetensors"))
+        .metadata()
+        .get("convtrain.trained_to");
+  }
+
+  /** Trains in a process of its own, which a signal ends after the first epoch; what it said. */
+  private String stopAfterAnEpoch(Path out, String... overrides) throws Exception {
     List<String> command =
         new ArrayList<>(
             List.of(
@@ -160,7 +191,8 @@ class TrainingOutcomeTest {
                 "-cp",
                 System.getProperty("java.class.path"),
                 "convtrain.cli.Main"));
-    command.addAll(arguments(out, "train.epochs=100000"));
+    command.addAll(arguments(out, overrides));
+    command.add("--set=train.epochs=100000");
     Path log = temp.resolve("log");
     Process process =
         new ProcessBuilder(command).redirectErrorStream(true).redirectOutput(log.toFile()).start();
@@ -176,19 +208,7 @@ class TrainingOutcomeTest {
       process.destroyForcibly();
     }
     assertThat(process.exitValue()).as(Files.readString(log)).isEqualTo(143);
-    int epochs = EndToEndTest.epochs(out).size();
-    assertThat(Files.readString(log))
-        .containsPattern(
-            "\n\nstopped in epoch \\d+, step \\d of 5 after [0-9.]+ s: %s keeps the model as it stood and the metrics of %d epochs?\ngo on with: convtrain train --resume %s\n$"
-                .formatted(out, epochs, out));
-    assertThat(SafeTensors.read(out.resolve("model.safetensors")).metadata())
-        .hasEntrySatisfying(
-            "convtrain.trained_to",
-            position ->
-                assertThat(position)
-                    .matches(
-                        "epoch %d, step 5 of 5|epoch %d, step [1-4] of 5"
-                            .formatted(epochs, epochs + 1)));
+    return Files.readString(log);
   }
 
   private float[] tensor(String folder, String name) throws IOException {
