@@ -97,7 +97,14 @@ public final class RunConfigLoader {
 
   private static void checkModel(RunConfig config, BindErrors errors) {
     try {
-      ModelGraph.of(config.model()).classes();
+      ModelGraph graph = ModelGraph.of(config.model());
+      graph.classes();
+      if (graph.trainableParameters() == 0) {
+        throw errors.rejected(
+            "model.layers",
+            "the network has no parameters, so nothing to train; add a layer that has some, such as linear or conv2d",
+            null);
+      }
     } catch (GraphException e) {
       throw errors.rejected("model.layers[" + e.layer() + "]", e.getMessage(), e);
     }
