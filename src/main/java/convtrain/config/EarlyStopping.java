@@ -13,6 +13,6 @@ import convtrain.graph.Check;
 public record EarlyStopping(@JsonProperty(required = true) Integer patience, Double minDelta) {
   public EarlyStopping {
     patience = Check.atLeast(1, Check.given(patience, "patience"), "patience");
-    minDelta = Check.within(0, Double.MAX_VALUE, Check.or(minDelta, 0.0), "min_delta");
+    minDelta = Check.nonNegative(Check.or(minDelta, 0.0), "min_delta");
   }
 }

@@ -96,7 +96,7 @@ public sealed interface ScheduleSpec {
   @JsonTypeName("cosine")
   record Cosine(Double etaMin, Integer warmupSteps) implements ScheduleSpec {
     public Cosine {
-      etaMin = Check.within(0, Double.MAX_VALUE, Check.or(etaMin, 0.0), "eta_min");
+      etaMin = Check.nonNegative(Check.or(etaMin, 0.0), "eta_min");
       warmupSteps = checkedWarmup(warmupSteps);
     }
 
@@ -224,11 +224,11 @@ public sealed interface ScheduleSpec {
         throw new IllegalArgumentException("factor=" + factor + "; expected above 0 and below 1");
       }
       patience = Check.atLeast(0, Check.or(patience, 10), "patience");
-      threshold = Check.within(0, Double.MAX_VALUE, Check.or(threshold, 1e-4), "threshold");
+      threshold = Check.nonNegative(Check.or(threshold, 1e-4), "threshold");
       thresholdMode = Check.or(thresholdMode, ThresholdMode.REL);
       cooldown = Check.atLeast(0, Check.or(cooldown, 0), "cooldown");
-      minLr = Check.within(0, Double.MAX_VALUE, Check.or(minLr, 0.0), "min_lr");
-      eps = Check.within(0, Double.MAX_VALUE, Check.or(eps, 1e-8), "eps");
+      minLr = Check.nonNegative(Check.or(minLr, 0.0), "min_lr");
+      eps = Check.nonNegative(Check.or(eps, 1e-8), "eps");
       warmupSteps = checkedWarmup(warmupSteps);
     }
 

@@ -40,6 +40,13 @@ public final class Check {
     return value;
   }
 
+  public static double nonNegative(double value, String key) {
+    if (!(finite(value, key) >= 0)) {
+      throw new IllegalArgumentException(key + "=" + value + "; expected at least 0");
+    }
+    return value;
+  }
+
   public static double within(double low, double high, double value, String key) {
     if (!(value >= low && value <= high)) {
       throw new IllegalArgumentException(key + "=" + value + "; expected " + low + " to " + high);

@@ -50,10 +50,10 @@ public sealed interface OptimizerSpec {
       implements OptimizerSpec {
     public Sgd {
       lr = rate(Check.or(lr, 1e-3));
-      momentum = nonNegative(Check.or(momentum, 0.0), "momentum");
+      momentum = Check.nonNegative(Check.or(momentum, 0.0), "momentum");
       dampening = Check.finite(Check.or(dampening, 0.0), "dampening");
       nesterov = Check.or(nesterov, false);
-      weightDecay = nonNegative(Check.or(weightDecay, 0.0), "weight_decay");
+      weightDecay = Check.nonNegative(Check.or(weightDecay, 0.0), "weight_decay");
       decayBiasAndNorm = Check.or(decayBiasAndNorm, true);
       if (nesterov && (momentum == 0 || dampening != 0)) {
         throw new IllegalArgumentException(
@@ -90,7 +90,7 @@ public sealed interface OptimizerSpec {
       lr = rate(Check.or(lr, 1e-3));
       betas = checkedBetas(betas);
       eps = Check.positive(Check.or(eps, 1e-8), "eps");
-      weightDecay = nonNegative(Check.or(weightDecay, 0.0), "weight_decay");
+      weightDecay = Check.nonNegative(Check.or(weightDecay, 0.0), "weight_decay");
       decayBiasAndNorm = Check.or(decayBiasAndNorm, true);
     }
 
@@ -117,7 +117,7 @@ public sealed interface OptimizerSpec {
       lr = rate(Check.or(lr, 1e-3));
       betas = checkedBetas(betas);
       eps = Check.positive(Check.or(eps, 1e-8), "eps");
-      weightDecay = nonNegative(Check.or(weightDecay, 1e-2), "weight_decay");
+      weightDecay = Check.nonNegative(Check.or(weightDecay, 1e-2), "weight_decay");
       decayBiasAndNorm = Check.or(decayBiasAndNorm, true);
     }
 
@@ -133,14 +133,7 @@ public sealed interface OptimizerSpec {
   }
 
   private static Double rate(double lr) {
-    return nonNegative(lr, "lr");
-  }
-
-  private static Double nonNegative(double value, String key) {
-    if (!(Check.finite(value, key) >= 0)) {
-      throw new IllegalArgumentException(key + "=" + value + "; expected at least 0");
-    }
-    return value;
+    return Check.nonNegative(lr, "lr");
   }
 
   private static List<Double> checkedBetas(List<Double> betas) {
