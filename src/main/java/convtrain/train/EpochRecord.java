@@ -3,12 +3,13 @@ package convtrain.train;
 import convtrain.config.Monitor;
 
 /**
- * The numbers of one epoch. Losses are the mean cross-entropy per sample, accuracies 0 to 1.
+ * The numbers of one epoch. Losses are the run's ({@code train.loss}), the mean over the samples;
+ * those of the test and the validation split without label smoothing. Accuracies are 0 to 1.
  *
  * @param epoch from 1
  * @param epochs epochs the run will take
- * @param step steps done since the run began
- * @param lr learning rate of the epoch's last step
+ * @param step updates of the weights since the run began
+ * @param lr learning rate of the epoch's last update
  * @param trainLoss over the epoch's batches as they were trained, so with changing weights and with
  *     dropout
  * @param trainAccuracy likewise

@@ -15,7 +15,7 @@ public final class Evaluation {
 
   /**
    * @param split what was scored, {@code test}
-   * @param loss mean cross-entropy per sample
+   * @param loss the run's loss without label smoothing, the mean over the samples
    * @param confusion samples by true class (row) and predicted class (column); copied
    */
   public Evaluation(String split, double loss, long[][] confusion) {
@@ -39,7 +39,7 @@ public final class Evaluation {
     return split;
   }
 
-  /** Mean cross-entropy per sample. */
+  /** The run's loss without label smoothing, the mean over the samples. */
   public double loss() {
     return loss;
   }

@@ -13,7 +13,7 @@ public interface TrainListener {
    *
    * @param epoch from 1
    * @param step steps done in this epoch, from 1 to {@code stepsPerEpoch}
-   * @param loss mean cross-entropy over the epoch so far
+   * @param loss the run's loss, the mean over the epoch's samples so far
    * @param accuracy share of the epoch's samples so far that were classified correctly, 0 to 1
    */
   default void step(int epoch, long step, long stepsPerEpoch, double loss, double accuracy) {}
