@@ -126,7 +126,7 @@ class CudaFailureTest {
             "--out=" + group);
     assertThat(sweep.exitCode()).as(sweep.err()).isEqualTo(1);
     assertThat(sweep.err())
-        .startsWith("convtrain: out_channels=512: batch size 20 needs ")
+        .startsWith("convtrain: out_channels=512: training at batch size 20 needs ")
         .hasLineCount(1);
     assertThat(group.resolve("out_channels=4/result.json")).exists();
     assertThat(group.resolve("out_channels=8/result.json")).exists();
