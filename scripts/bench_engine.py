@@ -76,17 +76,22 @@ class Unfit(Exception):
 
 
 def load(path):
-    """The run file, with the network that it names."""
+    """The run file with its defaults and the network that it names."""
     with open(path, encoding="utf-8") as file:
         run = json.load(file)
     if isinstance(run["model"], str):
         with open(os.path.join(os.path.dirname(path), run["model"]), encoding="utf-8") as file:
             run["model"] = json.load(file)
+    run.setdefault("name", os.path.splitext(os.path.basename(path))[0])
     train = run["train"]
+    train.setdefault("batch_size", 128)
+    train.setdefault("optimizer", {"type": "sgd"})
     only(path, "train", train, TRAIN)
     if train.get("loss", "cross_entropy") not in ("cross_entropy", {"type": "cross_entropy"}):
         raise Unfit(f"{path}: train.loss: expected cross_entropy without label_smoothing")
     optimizer = train["optimizer"]
+    if optimizer["type"] not in OPTIMIZERS:
+        raise Unfit(f"{path}: train.optimizer: found {optimizer['type']}; expected {', '.join(OPTIMIZERS)}")
     only(path, "train.optimizer", optimizer, OPTIMIZERS[optimizer["type"]] | {"type"})
     schedule = train.get("schedule", {"type": "constant"})
     if schedule["type"] not in ("constant", "one_cycle"):
@@ -120,7 +125,7 @@ class Engine:
     modes = []
 
     def usual_modes(self, device):
-        """Those that are measured unless others are named, the one that `--accuracy-epochs` takes first."""
+        """Those that are measured unless others are named; `--accuracy-epochs` trains in the first."""
         raise NotImplementedError
 
     def needs_compiler(self, mode):

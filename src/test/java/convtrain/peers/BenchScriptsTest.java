@@ -74,6 +74,10 @@ class BenchScriptsTest {
         """);
     assertThat(load(file.toString()))
         .contains("train.optimizer: decay_bias_and_norm: not done by these scripts");
+    Files.writeString(file, "{\"model\": {}, \"train\": {\"optimizer\": {\"type\": \"lion\"}}}");
+    assertThat(load(file.toString())).contains("found lion; expected sgd, adam, adamw");
+    Files.writeString(file, "{\"model\": {}, \"train\": {\"epochs\": 1}}");
+    assertThat(load(file.toString())).isEqualTo("run\n");
   }
 
   private String load(String runFile) throws Exception {
