@@ -16,7 +16,8 @@ import jcuda.driver.CUstream;
 /**
  * Picks the fastest of several ways to compute the same thing, by measuring them on the stream, and
  * remembers it: in memory, and in a file of the cache folder that belongs to this device, driver
- * and cuDNN. A rerun so takes the same ways and computes the same bits.
+ * and cuDNN. A rerun so takes the same ways and computes the same bits. Of processes that measure
+ * at the same time, all take what the first of them kept.
  */
 public final class Tuner implements AutoCloseable {
   private static final int REPEATS = 7;
@@ -98,12 +99,12 @@ public final class Tuner implements AutoCloseable {
       return 0;
     }
     int fastest = measure(candidates);
-    chosen.put(key, names.get(fastest));
-    if (!keep() && deterministic) {
-      fastest = 0;
-      chosen.put(key, names.get(fastest));
+    if (keep(key, names, fastest)) {
+      return remembered(key, names);
     }
-    return fastest;
+    int taken = deterministic ? 0 : fastest;
+    chosen.put(key, names.get(taken));
+    return taken;
   }
 
   private int remembered(String key, List<String> names) {
@@ -111,24 +112,49 @@ public final class Tuner implements AutoCloseable {
     return name == null ? -1 : names.indexOf(name);
   }
 
-  /** Adds what the file holds and memory does not; lines that are not ours are passed over. */
+  /** Adds what the file holds and memory does not. */
   private void recall() {
-    byte[] content = folder.read(file).orElse(new byte[0]);
+    choices(folder.read(file).orElse(new byte[0])).forEach(chosen::putIfAbsent);
+  }
+
+  /** A file's choices by key; lines that are not ours are passed over. */
+  private static Map<String, String> choices(byte[] content) {
+    Map<String, String> choices = new LinkedHashMap<>();
     for (String line : new String(content, StandardCharsets.UTF_8).split("\n")) {
       String[] keyAndName = line.split("\t", -1);
       if (keyAndName.length == 2) {
-        chosen.putIfAbsent(keyAndName[0], keyAndName[1]);
+        choices.putIfAbsent(keyAndName[0], keyAndName[1]);
       }
     }
+    return choices;
   }
 
-  private boolean keep() {
-    recall();
-    String lines =
-        chosen.entrySet().stream()
-            .map(choice -> choice.getKey() + "\t" + choice.getValue() + "\n")
-            .collect(Collectors.joining());
-    return folder.write(file, lines.getBytes(StandardCharsets.UTF_8));
+  /**
+   * Keeps a choice in the file and in memory. If another process kept one for the key while this
+   * one measured, that one is taken: it is what a rerun reads.
+   *
+   * @return whether the file has the choice that memory now has
+   */
+  private boolean keep(String key, List<String> names, int fastest) {
+    return folder.update(
+        file,
+        content -> {
+          Map<String, String> kept = choices(content);
+          boolean known = names.contains(kept.getOrDefault(key, ""));
+          if (!known) {
+            kept.put(key, names.get(fastest));
+          }
+          chosen.put(key, kept.get(key));
+          chosen.forEach(kept::putIfAbsent);
+          return known ? content : bytes(kept);
+        });
+  }
+
+  private static byte[] bytes(Map<String, String> choices) {
+    return choices.entrySet().stream()
+        .map(choice -> choice.getKey() + "\t" + choice.getValue() + "\n")
+        .collect(Collectors.joining())
+        .getBytes(StandardCharsets.UTF_8);
   }
 
   /** Captures all, since steps are captured, and takes each in turn: clocks and heat change. */

@@ -1,11 +1,15 @@
 package convtrain.backend.cuda.natives;
 
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.UnaryOperator;
 
 /**
  * What is kept between runs: {@code $CONVTRAIN_CACHE}, else {@code $XDG_CACHE_HOME/convtrain}, else
@@ -13,6 +17,9 @@ import java.util.Optional;
  * here throws.
  */
 public final class CacheFolder {
+  /** Held while a file is changed. */
+  private static final String LOCK = ".lock";
+
   private final Path folder;
 
   public CacheFolder(Path folder) {
@@ -63,6 +70,32 @@ public final class CacheFolder {
       return true;
     } catch (IOException | UnsupportedOperationException e) {
       return false;
+    }
+  }
+
+  /**
+   * Changes a file so that nothing that another process writes meanwhile is lost.
+   *
+   * @param change of the file's content, empty if it is not there or cannot be read; what it gives
+   *     is written, unless it is what it was given
+   * @return whether it is there now; false, and nothing is changed, where files cannot be locked
+   */
+  public boolean update(String file, UnaryOperator<byte[]> change) {
+    // The system's lock is between processes; within one, Java refuses a second.
+    synchronized (CacheFolder.class) {
+      try {
+        Files.createDirectories(folder);
+        try (FileChannel channel =
+                FileChannel.open(
+                    folder.resolve(LOCK), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+            FileLock lock = channel.lock()) {
+          byte[] before = read(file).orElse(new byte[0]);
+          byte[] after = change.apply(before);
+          return lock.isValid() && (after == before || write(file, after));
+        }
+      } catch (IOException | UnsupportedOperationException e) {
+        return false;
+      }
     }
   }
 

@@ -117,6 +117,36 @@ class TunerTest extends DeviceTest {
     assertThat(file()).content().contains("op a\tmiddling").contains("op b\tfast");
   }
 
+  /** What another process keeps while this one measures is what a rerun will read. */
+  @Test
+  void whatAnotherProcessKeptFirstIsTakenAndNothingOfItIsLost() throws IOException {
+    CacheFolder cache = new CacheFolder(cacheFolder);
+    List<String> names = List.of("slow", "fast");
+    Kernel fill = context().kernels().get("device_test", "fill");
+    int all = 1 << 13;
+    try (CudaBuffer out = context().allocate((long) all * Float.BYTES);
+        Tuner first = new Tuner(context().stream(), "a GPU", true, cache);
+        Tuner second = new Tuner(context().stream(), "a GPU", true, cache);
+        Tuner rerun = new Tuner(context().stream(), "a GPU", true, cache)) {
+      Runnable slow = fill.launch(all / 256, 256, out, all, 1f)::enqueue;
+      Runnable fast = fill.launch(1, 256, out, 256, 1f)::enqueue;
+      boolean[] met = new boolean[1];
+      Runnable meeting =
+          () -> {
+            if (!met[0]) {
+              met[0] = true;
+              assertThat(first.pick("op", names, List.of(fast, slow))).isZero();
+              assertThat(first.pick("other", names, List.of(slow, fast))).isEqualTo(1);
+            }
+            slow.run();
+          };
+      assertThat(second.pick("op", names, List.of(meeting, fast))).isZero();
+      assertThat(second.pick("op", names, List.of(slow, fast))).as("remembered").isZero();
+      assertThat(file()).hasContent("op\tslow\nother\tfast\n");
+      assertThat(rerun.pick("op", names, List.of(slow, fast))).isZero();
+    }
+  }
+
   @Test
   void damagedFileIsMeasuredAnew() throws IOException {
     pick(context(), "op");
