@@ -48,25 +48,39 @@ final class BackpropCommand implements Callable<Integer> {
       description = "JSON file of the network (default: configs/backprop.json).")
   private Path config;
 
-  @Option(names = "--csv", paramLabel = "FILE", description = "Write the iterations, every digit.")
+  @Option(
+      names = "--csv",
+      paramLabel = "FILE",
+      converter = OutputFile.class,
+      description = "Write the iterations, every digit.")
   private Path csv;
 
   @Option(
       names = "--xlsx",
       paramLabel = "FILE",
+      converter = OutputFile.class,
       description = "Write a spreadsheet of live formulas: change a weight, and all is computed.")
   private Path xlsx;
 
   @Option(
       names = "--html",
       paramLabel = "FILE",
+      converter = OutputFile.class,
       description = "Write one page with diagram, formulas, table and plot.")
   private Path html;
 
-  @Option(names = "--png", paramLabel = "FILE", description = "Plot error against iterations.")
+  @Option(
+      names = "--png",
+      paramLabel = "FILE",
+      converter = OutputFile.class,
+      description = "Plot error against iterations.")
   private Path png;
 
-  @Option(names = "--svg", paramLabel = "FILE", description = "The same plot as a vector picture.")
+  @Option(
+      names = "--svg",
+      paramLabel = "FILE",
+      converter = OutputFile.class,
+      description = "The same plot as a vector picture.")
   private Path svg;
 
   @Option(

@@ -12,7 +12,7 @@ import convtrain.bench.TimeToAccuracy;
 import convtrain.config.Grid;
 import convtrain.config.RunConfig;
 import convtrain.config.RunConfigLoader;
-import convtrain.train.AtomicFile;
+import convtrain.files.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -87,12 +87,17 @@ final class BenchCommand implements Callable<Integer> {
       description = "With --until: 1..10 or 1,2,5 (default: " + DEFAULT_SEEDS + ").")
   private String seeds;
 
-  @Option(names = "--json", paramLabel = "FILE", description = "Write everything that was found.")
+  @Option(
+      names = "--json",
+      paramLabel = "FILE",
+      converter = OutputFile.class,
+      description = "Write everything that was found.")
   private Path json;
 
   @Option(
       names = "--plot",
       paramLabel = "FILE",
+      converter = OutputFile.class,
       description = "Draw epoch time against what varies most, as PNG or SVG.")
   private Path plot;
 

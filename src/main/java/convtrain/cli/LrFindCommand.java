@@ -2,9 +2,9 @@ package convtrain.cli;
 
 import convtrain.backend.Backend;
 import convtrain.config.RunConfig;
+import convtrain.files.AtomicFile;
 import convtrain.report.TextTable;
 import convtrain.report.plot.LineChart;
-import convtrain.train.AtomicFile;
 import convtrain.train.LearningRateFinder;
 import convtrain.train.LearningRateFinder.Point;
 import convtrain.train.Trainer;
@@ -42,6 +42,9 @@ import picocli.CommandLine.Spec;
 final class LrFindCommand implements Callable<Integer> {
   private static final int ROWS = 12;
 
+  /** Batches of which something can be said. */
+  private static final int LEAST = 3;
+
   @Mixin private RunFileArguments runFile;
 
   @Option(
@@ -65,15 +68,24 @@ final class LrFindCommand implements Callable<Integer> {
       description = "Batches to train (default: ${DEFAULT-VALUE}).")
   private int steps;
 
-  @Option(names = "--png", paramLabel = "FILE", description = "Draw loss against learning rate.")
+  @Option(
+      names = "--png",
+      paramLabel = "FILE",
+      converter = OutputFile.class,
+      description = "Draw loss against learning rate.")
   private Path png;
 
-  @Option(names = "--svg", paramLabel = "FILE", description = "The same as SVG.")
+  @Option(
+      names = "--svg",
+      paramLabel = "FILE",
+      converter = OutputFile.class,
+      description = "The same as SVG.")
   private Path svg;
 
   @Option(
       names = "--csv",
       paramLabel = "FILE",
+      converter = OutputFile.class,
       description = "Write every batch: lr,loss,smoothed.")
   private Path csv;
 
@@ -93,7 +105,17 @@ final class LrFindCommand implements Callable<Integer> {
         context.stop().await();
         points = finder.find(context.stop());
       }
-      if (points.size() < 3) {
+      if (points.size() < LEAST && context.stop().getAsBoolean()) {
+        // Now, since the virtual machine ends once the context is closed.
+        context
+            .err()
+            .printf(
+                "convtrain: stopped after %d batches; %d are the least to show%n",
+                points.size(), LEAST)
+            .flush();
+        return ExitCode.SOFTWARE;
+      }
+      if (points.size() < LEAST) {
         throw new FailedException(
             "the loss grew hopelessly within %d batches; start lower (--from, now %s)"
                 .formatted(points.size() + 1, from),

@@ -6,9 +6,9 @@ import convtrain.bench.ProfileTable;
 import convtrain.bench.Profiler;
 import convtrain.config.RunConfig;
 import convtrain.data.Dataset;
+import convtrain.files.AtomicFile;
 import convtrain.report.Json;
 import convtrain.report.Provenance;
-import convtrain.train.AtomicFile;
 import convtrain.train.Rehearsal;
 import convtrain.train.Trainer;
 import java.io.IOException;
@@ -81,12 +81,14 @@ final class ProfileCommand implements Callable<Integer> {
   @Option(
       names = "--json",
       paramLabel = "FILE",
+      converter = OutputFile.class,
       description = "Write all figures, with machine, versions and commit.")
   private Path json;
 
   @Option(
       names = "--trace",
       paramLabel = "FILE",
+      converter = OutputFile.class,
       description = "Write the steps on a time axis, for ui.perfetto.dev or chrome://tracing.")
   private Path trace;
 

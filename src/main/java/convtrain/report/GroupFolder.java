@@ -1,9 +1,9 @@
 package convtrain.report;
 
 import convtrain.config.Grid;
+import convtrain.files.AtomicFile;
 import convtrain.report.plot.LineChart;
 import convtrain.report.plot.PlotException;
-import convtrain.train.AtomicFile;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;

@@ -1,6 +1,6 @@
 package convtrain.report;
 
-import convtrain.train.AtomicFile;
+import convtrain.files.AtomicFile;
 import convtrain.train.EpochRecord;
 import convtrain.train.TrainListener;
 import java.io.IOException;

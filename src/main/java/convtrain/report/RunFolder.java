@@ -1,7 +1,7 @@
 package convtrain.report;
 
 import com.fasterxml.jackson.databind.JsonNode;
-import convtrain.train.AtomicFile;
+import convtrain.files.AtomicFile;
 import java.io.IOException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;

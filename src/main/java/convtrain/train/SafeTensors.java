@@ -1,5 +1,6 @@
 package convtrain.train;
 
+import convtrain.files.AtomicFile;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;

@@ -1,7 +1,7 @@
 package convtrain.worksheet;
 
+import convtrain.files.AtomicFile;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -48,7 +48,7 @@ public final class HtmlPage {
    */
   public static void write(Worksheet worksheet, RateStudy study, boolean all, Path file)
       throws IOException {
-    Files.writeString(file, new HtmlPage(worksheet, study, all).page());
+    AtomicFile.write(file, new HtmlPage(worksheet, study, all).page());
   }
 
   private String page() {

@@ -1,8 +1,8 @@
 package convtrain.worksheet;
 
+import convtrain.files.AtomicFile;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.file.Files;
+import java.nio.channels.Channels;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.stream.IntStream;
@@ -50,13 +50,16 @@ public final class Spreadsheet {
   public static void write(Worksheet worksheet, List<Double> rates, Path file) throws IOException {
     Spreadsheet sheet = new Spreadsheet(worksheet, rates);
     sheet.checkFits();
-    try (OutputStream out = Files.newOutputStream(file);
-        Workbook book = new Workbook(out, "Convtrain", null)) {
-      sheet.network(book.newWorksheet(NETWORK));
-      for (int r = 0; r < rates.size(); r++) {
-        sheet.iterations(book.newWorksheet(sheet.iterationSheet(r)), r);
-      }
-    }
+    AtomicFile.write(
+        file,
+        channel -> {
+          Workbook book = new Workbook(Channels.newOutputStream(channel), "Convtrain", null);
+          sheet.network(book.newWorksheet(NETWORK));
+          for (int r = 0; r < rates.size(); r++) {
+            sheet.iterations(book.newWorksheet(sheet.iterationSheet(r)), r);
+          }
+          book.finish();
+        });
   }
 
   private void checkFits() {

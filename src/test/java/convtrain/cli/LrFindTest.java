@@ -3,13 +3,16 @@ package convtrain.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
+import convtrain.testing.ChildJvm;
 import convtrain.train.LearningRateFinder;
 import convtrain.train.LearningRateFinder.Point;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 import javax.imageio.ImageIO;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -59,6 +62,43 @@ class LrFindTest {
     Cli early = Cli.run("lr-find", config.toString(), "--from=1e30", "--to=1e35", "--backend=cpu");
     assertThat(early.exitCode()).isEqualTo(1);
     assertThat(early.err()).contains("the loss grew hopelessly within");
+  }
+
+  /** Runs a command and ends the virtual machine as a signal does once the first batch begins. */
+  static final class StoppedEarly {
+    private StoppedEarly() {}
+
+    public static void main(String[] command) {
+      Thread main = Thread.currentThread();
+      new Thread(
+              () -> {
+                while (Stream.of(main.getStackTrace())
+                    .noneMatch(frame -> frame.getMethodName().equals("nextBatch"))) {
+                  Thread.onSpinWait();
+                }
+                System.exit(143);
+              })
+          .start();
+      Main.run(command);
+    }
+  }
+
+  @Test
+  void aSignalBeforeThereIsSomethingToShowIsToldAsThat() throws Exception {
+    Path data = MnistSample.folder(temp.resolve("data"), 600, 40);
+    ChildJvm.Result result =
+        ChildJvm.run(
+            temp,
+            Map.of(),
+            StoppedEarly.class.getName(),
+            "lr-find",
+            "configs/mnist-19k.json",
+            "--set=data.dir=" + data,
+            "--set=train.batch_size=600",
+            "--backend=cpu");
+    assertThat(result.status()).isEqualTo(143);
+    assertThat(result.err())
+        .matches("convtrain: stopped after [0-2] batches; 3 are the least to show\n");
   }
 
   @Test

@@ -222,6 +222,42 @@ class UsageTest {
     Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "bench --json",
+        "bench --plot",
+        "profile --json",
+        "profile --trace",
+        "lr-find --png",
+        "lr-find --svg",
+        "lr-find --csv",
+        "backprop --csv",
+        "backprop --xlsx",
+        "backprop --html",
+        "backprop --png",
+        "backprop --svg",
+        "report --png"
+      })
+  void aFileThatCannotBeWrittenIsToldBeforeTheWork(String commandAndOption) {
+    String[] words = commandAndOption.split(" ");
+    Path nowhere = temp.resolve("nowhere/file");
+    Cli missing = Cli.run(words[0], "configs/mlp.json", words[1] + "=" + nowhere);
+    assertThat(missing)
+        .isEqualTo(
+            new Cli(
+                2,
+                "",
+                """
+                convtrain: Invalid value for option '%s': "%s" would lie in %s, which is no folder; make it, or give another file
+                Run 'convtrain %s --help' for usage.
+                """
+                    .formatted(words[1], nowhere, nowhere.getParent(), words[0])));
+    Cli folder = Cli.run(words[0], "configs/mlp.json", words[1] + "=" + temp);
+    assertThat(folder.exitCode()).isEqualTo(2);
+    assertThat(folder.err()).contains("\"" + temp + "\" is a folder; give a file\n");
+  }
+
   @Test
   void whatIsNoModelIsExplained() throws IOException {
     Path none = temp.resolve("none");

@@ -3,6 +3,7 @@ package convtrain.train;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import convtrain.files.AtomicFile;
 import convtrain.train.SafeTensors.Tensor;
 import java.io.IOException;
 import java.nio.ByteBuffer;

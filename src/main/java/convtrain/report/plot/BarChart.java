@@ -1,7 +1,7 @@
 package convtrain.report.plot;
 
+import convtrain.files.AtomicFile;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -68,6 +68,6 @@ public record BarChart(String title, String axis, List<String> parts, List<Row> 
 
   /** 1600 pixels wide, for a width of 800 on any screen; as high as the rows need. */
   public void writePng(Path file) throws IOException {
-    Files.write(file, new Bars(this).png());
+    AtomicFile.write(file, new Bars(this).png());
   }
 }

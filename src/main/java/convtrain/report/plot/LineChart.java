@@ -1,7 +1,7 @@
 package convtrain.report.plot;
 
+import convtrain.files.AtomicFile;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -85,12 +85,12 @@ public record LineChart(String title, Axis x, Axis y, List<Series> series) {
 
   /** 1600 x 1000 pixels, for a width of 800 on any screen. */
   public void writePng(Path file) throws IOException {
-    Files.write(file, Drawing.of(this).png());
+    AtomicFile.write(file, Drawing.of(this).png());
   }
 
   /** 800 x 500; letters are outlines, so it looks the same everywhere. */
   public void writeSvg(Path file) throws IOException {
-    Files.writeString(file, svg());
+    AtomicFile.write(file, svg());
   }
 
   /** The text of {@link #writeSvg}, from {@code <svg} on. */

@@ -1,0 +1,2 @@
+/** Files as the whole program writes them. */
+package convtrain.files;
