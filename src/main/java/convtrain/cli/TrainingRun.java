@@ -111,11 +111,12 @@ final class TrainingRun {
     folder = newFolder.apply(started);
     lock();
     new Checkpoints(folder.checkpoints()).clear();
+    // Before the checkpoint: by it the folder is known as a run's that did not come to begin.
+    folder.write(provenance());
     if (init != null) {
       // Without it a run that is cut off early could not be begun again.
       saveCheckpoint();
     }
-    folder.write(provenance());
     folder.writeRun(RunConfigLoader.toJson(run));
   }
 
@@ -143,18 +144,24 @@ final class TrainingRun {
     if (lock == null) {
       throw new RunBusyException(folder.dir());
     }
+    folder.removeLeftovers();
   }
 
+  /** If it fails, it does not hide what failed before it. */
+  private interface Finish extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  @SuppressWarnings("try") // it is there to be closed
   private RunResult train(Listeners listeners) throws IOException {
     boolean completed;
-    try {
+    try (Finish finish = listeners::finished) {
       completed = trainer.train(context.stop());
     } catch (TrainingDivergedException e) {
       folder.write(
           RunResult.of(run, "diverged", e.getMessage(), trainer.history(), trainer.keptEpoch()));
       throw new FailedException(diverged(e), e);
-    } finally {
-      listeners.finished();
     }
     if (!completed) {
       stopped();

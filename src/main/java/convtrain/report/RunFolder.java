@@ -10,6 +10,7 @@ import java.time.LocalDateTime;
 import java.time.format.DateTimeFormatter;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /**
@@ -19,6 +20,11 @@ import java.util.stream.Stream;
  */
 public record RunFolder(Path dir) {
   private static final DateTimeFormatter TIMESTAMP = DateTimeFormatter.ofPattern("yyyyMMdd-HHmmss");
+
+  /** The files that a run writes here, each whole or not at all. */
+  private static final Pattern WRITTEN =
+      Pattern.compile(
+          "(run|result|provenance(-resumed-\\d+)?)\\.json|metrics\\.jsonl|model\\.safetensors");
 
   /**
    * Makes {@code <runs>/<name>-<yyyyMMdd-HHmmss>}, with -2, -3 ... appended while the name is
@@ -44,7 +50,9 @@ public record RunFolder(Path dir) {
 
   /**
    * Takes the folder named with {@code --out}, making it if it is not there. Other files may lie in
-   * it, since no file is overwritten; another run, or a group of them, may not.
+   * it, since no file is overwritten; another run, or a group of them, may not. What a run left
+   * that was killed before its {@link #runJson} was written, provenance and checkpoints, is no run
+   * yet and gives way to the new one.
    *
    * @throws RunFolderException if it holds another run or cannot be made
    */
@@ -56,14 +64,10 @@ public record RunFolder(Path dir) {
   /** The same, except that a group may be there. */
   static RunFolder withoutRun(Path dir) {
     RunFolder folder = new RunFolder(dir);
-    refuse(
-        dir,
-        Stream.of(
-            folder.runJson(),
-            folder.metrics(),
-            folder.model(),
-            folder.provenance(),
-            folder.resultJson()));
+    refuse(dir, Stream.of(folder.runJson(), folder.metrics(), folder.model(), folder.resultJson()));
+    if (!Files.exists(folder.provenance())) {
+      refuse(dir, Stream.of(folder.checkpoints()));
+    }
     makeFolders(dir);
     return folder;
   }
@@ -153,6 +157,11 @@ public record RunFolder(Path dir) {
    */
   public RunLock lock() throws IOException {
     return RunLock.tryOn(dir);
+  }
+
+  /** Removes what a process that was killed had begun to write; to be called with the lock. */
+  public void removeLeftovers() throws IOException {
+    AtomicFile.removeLeftovers(dir, WRITTEN);
   }
 
   /**

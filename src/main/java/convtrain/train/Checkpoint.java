@@ -1,5 +1,6 @@
 package convtrain.train;
 
+import convtrain.backend.StepClock;
 import convtrain.backend.StepMetrics;
 import convtrain.plan.RunState;
 import java.io.IOException;
@@ -78,7 +79,7 @@ public record Checkpoint(Position position, SafeTensors content) {
   }
 
   /**
-   * Puts all of it on the device; nothing is changed unless every tensor fits.
+   * Puts all of it on the device; nothing is changed unless all of it fits.
    *
    * @throws IllegalArgumentException naming what does not fit
    */
@@ -94,12 +95,39 @@ public record Checkpoint(Position position, SafeTensors content) {
                     .formatted(name, found == null ? "nothing" : found.dims(), dims));
           }
         });
-    byte[] clock = HexFormat.of().parseHex(content.metadata().get(CLOCK));
-    String[] sums = content.metadata().get(METRICS).split(" ");
+    byte[] clock = clock();
+    StepMetrics sums = sums();
     expected.forEach((name, dims) -> state.loadState(name, dims, tensors.get(name).values()));
     state.loadClock(clock);
-    state.loadMetrics(
-        new StepMetrics(
-            Double.parseDouble(sums[0]), Long.parseLong(sums[1]), Long.parseLong(sums[2]), -1));
+    state.loadMetrics(sums);
+  }
+
+  private byte[] clock() {
+    String hex = content.metadata().get(CLOCK);
+    if (!hex.matches("\\p{XDigit}*") || hex.length() != 2 * StepClock.BYTES) {
+      throw new IllegalArgumentException(
+          "%s: found \"%s\", expected %d hexadecimal digits"
+              .formatted(CLOCK, hex, 2 * StepClock.BYTES));
+    }
+    return HexFormat.of().parseHex(hex);
+  }
+
+  private StepMetrics sums() {
+    String text = content.metadata().get(METRICS);
+    try {
+      String[] sums = text.split(" ", -1);
+      if (sums.length == 3) {
+        return new StepMetrics(
+            Double.parseDouble(sums[0]), Long.parseLong(sums[1]), Long.parseLong(sums[2]), -1);
+      }
+    } catch (NumberFormatException e) {
+      throw malformedSums(text, e);
+    }
+    throw malformedSums(text, null);
+  }
+
+  private static IllegalArgumentException malformedSums(String found, Exception cause) {
+    return new IllegalArgumentException(
+        "%s: found \"%s\", expected loss, hits and samples".formatted(METRICS, found), cause);
   }
 }

@@ -1,12 +1,14 @@
 package convtrain.train;
 
+import convtrain.files.AtomicFile;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
+import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
@@ -18,7 +20,13 @@ import java.util.stream.Stream;
  */
 public final class Checkpoints {
   private static final int KEPT = 2;
-  private static final Pattern NAME = Pattern.compile("epoch-\\d{5,}-batch-\\d{7,}\\.safetensors");
+
+  /** No number is longer than an int. */
+  private static final Pattern NAME =
+      Pattern.compile("epoch-(\\d{5,10})-batch-(\\d{7,10})\\.safetensors");
+
+  private static final int EPOCH = 1;
+  private static final int BATCH = 2;
 
   private final Path folder;
 
@@ -29,9 +37,13 @@ public final class Checkpoints {
     this.folder = folder;
   }
 
-  /** Writes one; then only it and the one before are left. */
+  /**
+   * Writes one; then only it and the one before are left. What a process that was killed had begun
+   * goes first, since it may fill the disk.
+   */
   public void write(Checkpoint checkpoint) throws IOException {
     Files.createDirectories(folder);
+    AtomicFile.removeLeftovers(folder, NAME);
     Position at = checkpoint.position();
     checkpoint.write(
         folder.resolve("epoch-%05d-batch-%07d.safetensors".formatted(at.epoch(), at.batch())));
@@ -66,10 +78,22 @@ public final class Checkpoints {
       List<Path> found =
           new ArrayList<>(
               files.filter(file -> NAME.matcher(file.getFileName().toString()).matches()).toList());
-      found.sort(Collections.reverseOrder());
+      found.sort(
+          Comparator.comparingLong((Path file) -> number(file, EPOCH))
+              .thenComparingLong(file -> number(file, BATCH))
+              .reversed());
       return found;
     } catch (UncheckedIOException e) {
       throw e.getCause();
     }
+  }
+
+  /** By the numbers, which may outgrow the width they are padded to. */
+  private static long number(Path file, int group) {
+    Matcher name = NAME.matcher(file.getFileName().toString());
+    if (!name.matches()) {
+      throw new IllegalArgumentException(file + " is no checkpoint");
+    }
+    return Long.parseLong(name.group(group));
   }
 }

@@ -40,6 +40,18 @@ class TrainingOutcomeTest {
   }
 
   @Test
+  void aRunThatWasKilledBeforeItBeganIsBegunAnew() throws IOException {
+    assertThat(train("a", "train.epochs=1").exitCode()).isZero();
+    byte[] model = Files.readAllBytes(temp.resolve("a/model.safetensors"));
+    for (String file : List.of("run.json", "metrics.jsonl", "model.safetensors", "result.json")) {
+      Files.delete(temp.resolve("a").resolve(file));
+    }
+    Cli again = train("a", "train.epochs=1");
+    assertThat(again.exitCode()).as(again.err()).isZero();
+    assertThat(temp.resolve("a/model.safetensors")).hasBinaryContent(model);
+  }
+
+  @Test
   void bf16LearnsWhatFp32LearnsAndIsTold() throws IOException {
     Assumptions.assumeTrue(CpuFlags.has("avx512_bf16"));
     Cli whole = train("fp32", "train.epochs=2");

@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -57,8 +58,8 @@ class RunFolderTest {
         "run.json",
         "metrics.jsonl",
         "model.safetensors",
-        "provenance.json",
         "result.json",
+        "checkpoints",
         "group.json"
       })
   void aGivenFolderThatHoldsAnotherRunIsRefused(String file) throws IOException {
@@ -69,6 +70,28 @@ class RunFolderTest {
             "--out %s holds another run (found %s); go on with it (--resume %s), give another folder, or remove that run"
                 .formatted(dir, file, dir));
     assertThat(dir.resolve(file)).hasContent("earlier");
+  }
+
+  /** Neither did it begin nor could --resume go on with it. */
+  @Test
+  void whatARunLeftThatWasKilledBeforeItsRunFileWasWrittenGivesWay() throws IOException {
+    Files.writeString(dir.resolve("provenance.json"), "{}");
+    Files.createDirectory(dir.resolve("checkpoints"));
+    assertThat(RunFolder.at(dir).dir()).isEqualTo(dir);
+    assertThat(GroupFolder.at(dir).dir()).isEqualTo(dir);
+  }
+
+  @Test
+  void onlyWhatAKilledProcessOfOursBeganToWriteIsRemoved() throws IOException {
+    for (String name : List.of(".model.safetensors.12.tmp", ".run.json.3.tmp")) {
+      Files.createFile(dir.resolve(name));
+    }
+    List<String> others = List.of(".model.safetensors.tmp", ".notes.txt.12.tmp", "run.json.3.tmp");
+    for (String name : others) {
+      Files.createFile(dir.resolve(name));
+    }
+    new RunFolder(dir).removeLeftovers();
+    assertThat(dir.toFile().list()).containsExactlyInAnyOrderElementsOf(others);
   }
 
   @ParameterizedTest
