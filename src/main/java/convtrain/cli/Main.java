@@ -31,7 +31,8 @@ import picocli.CommandLine.ScopeType;
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
       "0:done",
-      "1:failed: training diverged, a device or a disk failed",
+      "1:failed: training diverged, a device or a disk failed; or not over: of several runs,"
+          + " another process trains some",
       "2:wrong usage or wrong input: command line, run file, data, model"
     },
     footer = {

@@ -18,6 +18,7 @@ import convtrain.train.SafeTensorsException;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.LocalDateTime;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -31,6 +32,8 @@ final class RunGroup {
     COMPLETED,
     /** All are over, some of them diverged. */
     SOME_DIVERGED,
+    /** Some are not over: another process trains them. */
+    SOME_ELSEWHERE,
     /** Some could not be trained; started again they are tried again. */
     SOME_FAILED,
     /** A signal came. */
@@ -134,12 +137,13 @@ final class RunGroup {
 
   private Outcome trainEach(List<Grid.Member> members) throws IOException {
     Outcome outcome = Outcome.COMPLETED;
+    List<Grid.Member> elsewhere = new ArrayList<>();
     for (int i = 0; i < members.size() && outcome != Outcome.STOPPED; i++) {
       Grid.Member member = members.get(i);
       RunFolder place = folder.run(member);
       RunResult result = place.result();
       if (result != null) {
-        outcome = outcome.worse(result.trained() ? Outcome.COMPLETED : Outcome.SOME_DIVERGED);
+        outcome = outcome.worse(of(result));
       } else if (context.stop().getAsBoolean()) {
         context.print(
             "%nstopped before %s%ngo on with: convtrain train --resume %s",
@@ -147,10 +151,40 @@ final class RunGroup {
         outcome = Outcome.STOPPED;
       } else {
         context.print("%n[%d/%d] %s", i + 1, members.size(), member.name());
-        outcome = outcome.worse(train(member, place));
+        Outcome one = train(member, place);
+        if (one == Outcome.SOME_ELSEWHERE) {
+          elsewhere.add(member);
+        } else {
+          outcome = outcome.worse(one);
+        }
       }
     }
+    return outcome.worse(elsewhere(elsewhere));
+  }
+
+  /** What became, meanwhile, of the runs that other processes train. */
+  private Outcome elsewhere(List<Grid.Member> members) throws IOException {
+    Outcome outcome = Outcome.COMPLETED;
+    List<String> notOver = new ArrayList<>();
+    for (Grid.Member member : members) {
+      RunResult result = folder.run(member).result();
+      if (result == null) {
+        notOver.add(member.name());
+        outcome = outcome.worse(Outcome.SOME_ELSEWHERE);
+      } else {
+        outcome = outcome.worse(of(result));
+      }
+    }
+    if (!notOver.isEmpty()) {
+      say(
+          "other processes still train %d of the runs (%s); once they end, this trains what is left and shows all: convtrain train --resume %s"
+              .formatted(notOver.size(), String.join("; ", notOver), folder.dir()));
+    }
     return outcome;
+  }
+
+  private static Outcome of(RunResult result) {
+    return result.trained() ? Outcome.COMPLETED : Outcome.SOME_DIVERGED;
   }
 
   private Outcome train(Grid.Member member, RunFolder place) throws IOException {
@@ -161,8 +195,8 @@ final class RunGroup {
               : TrainingRun.fresh(context, member.config(), null, started -> place.make());
       return result == null ? Outcome.STOPPED : Outcome.COMPLETED;
     } catch (RunBusyException e) {
-      context.print("%s; passed over", e.getMessage());
-      return Outcome.COMPLETED;
+      context.print("%s: another process trains it; passed over", place.dir());
+      return Outcome.SOME_ELSEWHERE;
     } catch (FailedException e) {
       say(e.getMessage());
       return place.result() == null ? Outcome.SOME_FAILED : Outcome.SOME_DIVERGED;

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.stream.Collectors;
 import java.util.stream.LongStream;
 
@@ -26,6 +27,9 @@ public record Grid(String run, List<Axis> axes) {
    */
   public record Axis(String path, List<String> values) {
     public Axis {
+      if (path == null || values == null) {
+        throw new ConfigException("an axis lacks its path or its values");
+      }
       values = List.copyOf(values);
       if (values.isEmpty() || new HashSet<>(values).size() != values.size()) {
         throw new ConfigException(path + "=" + String.join(",", values) + ": values occur twice");
@@ -171,7 +175,14 @@ public record Grid(String run, List<Axis> axes) {
     }
   }
 
-  private record File(JsonNode run, List<Axis> axes) {}
+  private record File(JsonNode run, List<Axis> axes) {
+    boolean isComplete() {
+      return run != null
+          && run.isObject()
+          && axes != null
+          && axes.stream().allMatch(Objects::nonNull);
+    }
+  }
 
   /**
    * Reads what {@link #toJson} wrote.
@@ -182,6 +193,12 @@ public record Grid(String run, List<Axis> axes) {
   public static Grid parse(String source, String json) {
     try {
       File file = Json.MAPPER.readValue(json, File.class);
+      if (file == null || !file.isComplete()) {
+        throw new ConfigException(
+            source
+                + ": expected \"run\", a run file, and \"axes\", a list; bring back the file"
+                + " that convtrain made, or train the group anew into another folder");
+      }
       return new Grid(file.run().toPrettyString(), file.axes());
     } catch (JsonProcessingException e) {
       throw new ConfigException(source + ": " + e.getOriginalMessage(), e);

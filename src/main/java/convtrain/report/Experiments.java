@@ -7,6 +7,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -85,12 +86,13 @@ record Experiments(List<String> differing, List<Experiment> all) {
   }
 
   /**
-   * Of run folders, and of folders that hold run folders.
+   * Of run folders, and of folders that hold run folders; each run once, however often and under
+   * whatever paths it is named.
    *
    * @throws RunFolderException if one holds none
    */
   static Experiments of(List<Path> folders) throws IOException {
-    List<Entry> entries = new ArrayList<>();
+    Map<Path, Entry> entries = new LinkedHashMap<>();
     for (Path folder : folders) {
       List<Path> runs = runFolders(folder);
       if (runs.isEmpty()) {
@@ -99,10 +101,10 @@ record Experiments(List<String> differing, List<Experiment> all) {
                 + ": found no run (run.json) in it or below; expected folders that convtrain made");
       }
       for (Path run : runs) {
-        entries.add(Entry.read(new RunFolder(run)));
+        entries.putIfAbsent(run.toRealPath(), Entry.read(new RunFolder(run)));
       }
     }
-    return of(entries.stream().distinct().toList(), differing(entries));
+    return of(entries.values());
   }
 
   private static List<Path> runFolders(Path folder) throws IOException {
@@ -116,7 +118,7 @@ record Experiments(List<String> differing, List<Experiment> all) {
     }
   }
 
-  private static List<String> differing(List<Entry> entries) {
+  private static List<String> differing(Collection<Entry> entries) {
     TreeSet<String> paths = new TreeSet<>();
     entries.forEach(entry -> paths.addAll(entry.setting().keySet()));
     return paths.stream()
@@ -125,7 +127,8 @@ record Experiments(List<String> differing, List<Experiment> all) {
         .toList();
   }
 
-  private static Experiments of(List<Entry> entries, List<String> differing) {
+  private static Experiments of(Collection<Entry> entries) {
+    List<String> differing = differing(entries);
     Map<Map<String, String>, List<Entry>> groups = new LinkedHashMap<>();
     entries.forEach(
         entry -> groups.computeIfAbsent(entry.setting(), key -> new ArrayList<>()).add(entry));

@@ -140,10 +140,15 @@ class RunGroupTest {
         FileLock lock = other.lock()) {
       assertThat(lock.isValid()).isTrue();
       Cli rest = Cli.run("train", "--resume=" + group);
-      assertThat(rest.exitCode()).as(rest.err()).isZero();
+      assertThat(rest.exitCode()).isEqualTo(1);
       assertThat(rest.out())
-          .contains(run + ": another process trains in this folder; wait for it, or end it; passed")
+          .contains(run + ": another process trains it; passed over")
           .contains("1 of 2 runs are not over");
+      assertThat(rest.err())
+          .isEqualTo(
+              "convtrain: other processes still train 1 of the runs (seed=1); once they end, this trains what is left and shows all: convtrain train --resume %s\n"
+                  .formatted(group));
+      assertThat(Cli.run("sweep", "--resume=" + group).exitCode()).isEqualTo(1);
     }
     assertThat(group.resolve("seed=2/result.json")).exists();
   }
@@ -270,6 +275,8 @@ class RunGroupTest {
     assertThat(lines.subList(1, lines.size()))
         .extracting(line -> line.split(",")[0])
         .containsExactly("1", "3");
+    String again = temp.resolve("./seeds/seed=1").toString();
+    assertThat(Cli.run("report", seeds.toString(), again, "--csv").out().lines()).hasSize(1 + 3);
     JsonNode json = JSON.readTree(Cli.run("report", seeds.toString(), "--json").out());
     assertThat(json.get(0).get("members").findValuesAsText("seed")).containsExactly("1", "2", "3");
     Cli none = Cli.run("report", temp.resolve("data").toString());

@@ -69,6 +69,25 @@ class GridTest {
     assertThat(same.members()).extracting(Grid.Member::name).doesNotHaveDuplicates();
   }
 
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{}",
+        "null",
+        "{\"axes\": []}",
+        "{\"run\": {}}",
+        "{\"run\": null, \"axes\": []}",
+        "{\"run\": 3, \"axes\": []}",
+        "{\"run\": {}, \"axes\": [null]}",
+        "{\"run\": {}, \"axes\": [{\"path\": \"seed\"}]}",
+        "{\"run\": {}, \"axes\": [{\"values\": [\"1\"]}]}"
+      })
+  void aGroupFileThatLacksSomethingIsToldByName(String json) {
+    assertThatThrownBy(() -> Grid.parse("group.json", json))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageStartingWith("group.json: ");
+  }
+
   @Test
   void aWrongValueIsToldBeforeAnyRunStarts() {
     Grid grid = new Grid(RUN, List.of(Grid.Axis.parse("train.batch_size=64,none")));
