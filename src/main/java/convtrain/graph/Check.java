@@ -79,11 +79,10 @@ public final class Check {
 
   static Padding poolPadding(Padding padding, Pair kernel) {
     if (padding.same()
-        || padding.amount().h() * 2 > kernel.h()
-        || padding.amount().w() * 2 > kernel.w()) {
+        || padding.amount().h() > kernel.h() / 2
+        || padding.amount().w() > kernel.w() / 2) {
       throw new IllegalArgumentException(
-          "padding=%s; expected at most half of kernel_size=%s"
-              .formatted(padding.toJson(), kernel));
+          "padding=%s; expected at most half of kernel_size=%s".formatted(padding, kernel));
     }
     return padding;
   }

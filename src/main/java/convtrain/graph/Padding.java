@@ -49,4 +49,9 @@ public record Padding(boolean same, Pair amount) {
   Object toJson() {
     return same ? "same" : amount.toJson();
   }
+
+  @Override
+  public String toString() {
+    return same ? "same" : amount.toString();
+  }
 }
