@@ -63,16 +63,15 @@ public final class TimeToAccuracy {
       double targetPercent,
       BooleanSupplier stop) {
     Watch watch = new Watch(backend, startUp);
-    Goal goal = new Goal(targetPercent, watch);
+    Goal goal = new Goal(targetPercent, watch, startUp);
     try (Trainer trainer = new Trainer(backend, run, data, goal)) {
       trainer.plan();
       startUp.done("plan");
       trainer.train(() -> goal.isReached() || watch.getAsBoolean() || stop.getAsBoolean());
-      double processSeconds = startUp.seconds();
       if (!goal.isReached() && !trainer.isComplete()) {
         return null;
       }
-      return result(backend, run, threads, targetPercent, trainer, processSeconds, startUp);
+      return result(backend, run, threads, targetPercent, trainer, goal.processSeconds(), startUp);
     }
   }
 
@@ -112,11 +111,19 @@ public final class TimeToAccuracy {
   static final class Goal implements TrainListener {
     private final double targetPercent;
     private final TrainListener next;
+    private final StartUp process;
+    private double processSeconds;
     private boolean reached;
 
-    Goal(double targetPercent, TrainListener next) {
+    Goal(double targetPercent, TrainListener next, StartUp process) {
       this.targetPercent = targetPercent;
       this.next = next;
+      this.process = process;
+    }
+
+    /** Age of the process when the last accuracy was known. */
+    double processSeconds() {
+      return processSeconds;
     }
 
     boolean isReached() {
@@ -130,6 +137,7 @@ public final class TimeToAccuracy {
 
     @Override
     public void epoch(EpochRecord epoch) {
+      processSeconds = process.seconds();
       next.epoch(epoch);
       reached = reaches(epoch.testAccuracy(), targetPercent);
     }

@@ -6,6 +6,7 @@ import convtrain.train.EpochRecord;
 import convtrain.train.TrainListener;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -31,7 +32,7 @@ class TimeToAccuracyTest {
             told.add((int) (100 + step));
           }
         };
-    TimeToAccuracy.Goal goal = new TimeToAccuracy.Goal(99, next);
+    TimeToAccuracy.Goal goal = new TimeToAccuracy.Goal(99, next, new StartUp(() -> 0, 0));
     assertThat(goal.isReached()).isFalse();
     goal.epoch(epoch(1, 0.9811));
     assertThat(goal.isReached()).isFalse();
@@ -42,6 +43,28 @@ class TimeToAccuracyTest {
     goal.epoch(epoch(3, 0.99));
     assertThat(goal.isReached()).isTrue();
     assertThat(told).as("passed on").containsExactly(1, 107, 2, 3);
+  }
+
+  /** What the trainer does before it asks again whether to stop does not count. */
+  @Test
+  void theProcessIsTimedUntilTheAccuracyIsKnown() {
+    AtomicLong now = new AtomicLong();
+    TrainListener next =
+        new TrainListener() {
+          @Override
+          public void epoch(EpochRecord epoch) {
+            now.addAndGet(1_000_000_000L);
+          }
+        };
+    TimeToAccuracy.Goal goal =
+        new TimeToAccuracy.Goal(99, next, new StartUp(now::get, -2_000_000_000L));
+    now.set(1_000_000_000L);
+    goal.epoch(epoch(1, 0.98));
+    assertThat(goal.processSeconds()).isEqualTo(3);
+    now.set(6_000_000_000L);
+    goal.epoch(epoch(2, 0.99));
+    now.set(20_000_000_000L);
+    assertThat(goal.processSeconds()).isEqualTo(8);
   }
 
   /** 100 * 0.994 is a little less than 99.4 in binary. */
