@@ -23,6 +23,7 @@ public final class ConsoleProgress implements TrainListener {
   private final LongSupplier nanoTime;
   private TrainStart start;
   private long epochStartNanos;
+  private long stepsBefore;
   private LiveBar bar;
 
   /**
@@ -49,6 +50,7 @@ public final class ConsoleProgress implements TrainListener {
     List<String> headers = new ArrayList<>();
     layout(start.hasValidation()).forEach(column -> headers.add(column.header));
     println(line(start.hasValidation(), headers));
+    stepsBefore = start.stepsBefore();
     epochStartNanos = nanoTime.getAsLong();
   }
 
@@ -58,7 +60,9 @@ public final class ConsoleProgress implements TrainListener {
       return;
     }
     if (bar == null) {
-      bar = new LiveBar(out, columns, start, epoch, stepsPerEpoch, nanoTime, epochStartNanos);
+      bar =
+          new LiveBar(
+              out, columns, start, epoch, stepsBefore, stepsPerEpoch, nanoTime, epochStartNanos);
     }
     bar.step(step, loss, accuracy);
   }
@@ -81,6 +85,7 @@ public final class ConsoleProgress implements TrainListener {
     cells.add(String.format(Locale.ROOT, "%.1f", epoch.trainSeconds()));
     cells.add(String.format(Locale.ROOT, "%,.0f", epoch.imagesPerSecond()));
     println(line(validation, cells));
+    stepsBefore = 0;
     epochStartNanos = nanoTime.getAsLong();
   }
 

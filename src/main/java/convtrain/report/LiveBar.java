@@ -19,6 +19,7 @@ final class LiveBar implements AutoCloseable {
 
   private final TrainStart start;
   private final int epoch;
+  private final long stepsBefore;
   private final LongSupplier nanoTime;
   private final long startNanos;
   private final Line line;
@@ -28,18 +29,21 @@ final class LiveBar implements AutoCloseable {
   private volatile long elapsedNanos;
 
   /**
-   * @param startNanos when the epoch's first step began
+   * @param stepsBefore steps of the epoch that were done when it was begun here
+   * @param startNanos when it was begun here
    */
   LiveBar(
       PrintStream out,
       int columns,
       TrainStart start,
       int epoch,
+      long stepsBefore,
       long stepsPerEpoch,
       LongSupplier nanoTime,
       long startNanos) {
     this.start = start;
     this.epoch = epoch;
+    this.stepsBefore = stepsBefore;
     this.nanoTime = nanoTime;
     this.startNanos = startNanos;
     this.line = new Line(out, columns - 1);
@@ -79,11 +83,13 @@ final class LiveBar implements AutoCloseable {
   /** {@code epoch 3/20 [=====> ] 45% 4,321 images/s loss 0.0451 acc 98.61% ETA 0:07}. */
   String text(long step, long steps, int maxLength) {
     String head = "epoch %d/%d ".formatted(epoch, start.epochs());
-    if (step == 0) {
+    if (step <= stepsBefore) {
       return head;
     }
     double seconds = Math.max(elapsedNanos, 1) / 1e9;
-    long images = Math.min(step * start.batchSize(), start.samplesPerEpoch());
+    long images =
+        Math.min(step * start.batchSize(), start.samplesPerEpoch())
+            - stepsBefore * start.batchSize();
     String tail =
         String.format(
             Locale.ROOT,
@@ -106,8 +112,8 @@ final class LiveBar implements AutoCloseable {
   }
 
   /** The epoch's remaining steps at the pace so far. */
-  private static String eta(long step, long steps, double seconds) {
-    long left = Math.round(seconds / step * (steps - step));
+  private String eta(long step, long steps, double seconds) {
+    long left = Math.round(seconds / (step - stepsBefore) * (steps - step));
     return left < 3600
         ? "%d:%02d".formatted(left / 60, left % 60)
         : "%d:%02d:%02d".formatted(left / 3600, left / 60 % 60, left % 60);

@@ -197,6 +197,7 @@ public final class Trainer implements AutoCloseable {
             run.train().epochs(),
             sampler.samplesPerEpoch(),
             run.train().batchSize(),
+            stepInProgress,
             data.validation() != null));
     makePlans();
     while (!isComplete()) {

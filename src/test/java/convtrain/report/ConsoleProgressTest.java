@@ -28,7 +28,7 @@ class ConsoleProgressTest {
   }
 
   private static void train(ConsoleProgress progress) {
-    progress.started(new TrainStart(20, 1000, 128, false));
+    progress.started(new TrainStart(20, 1000, 128, 0, false));
     progress.step(1, 1, 8, 2.3, 0.1);
     progress.step(1, 8, 8, 0.25, 0.925);
     progress.epoch(
@@ -49,7 +49,7 @@ class ConsoleProgressTest {
   @Test
   void aValidationSplitHasItsColumns() {
     ConsoleProgress progress = progress(false, 80);
-    progress.started(new TrainStart(1, 1000, 128, true));
+    progress.started(new TrainStart(1, 1000, 128, 0, true));
     progress.epoch(
         new EpochRecord(1, 1, 8, 0, 0.25, 0.925, 0.125, 0.9625, 12.5, 1.5, 4800, 0.5, 0.75));
     assertThat(bytes.toString(StandardCharsets.UTF_8))
@@ -81,7 +81,7 @@ class ConsoleProgressTest {
   @Test
   void finishingInTheMiddleOfAnEpochErasesTheBar() {
     ConsoleProgress progress = progress(true, 100);
-    progress.started(new TrainStart(20, 1000, 128, false));
+    progress.started(new TrainStart(20, 1000, 128, 0, false));
     progress.step(1, 1, 8, 2.3, 0.1);
     progress.finished();
     assertThat(screen(bytes.toString(StandardCharsets.UTF_8)))
@@ -91,7 +91,7 @@ class ConsoleProgressTest {
   @Test
   void anInterruptOfTheTrainingThreadOutlivesTheBar() {
     ConsoleProgress progress = progress(true, 100);
-    progress.started(new TrainStart(20, 1000, 128, false));
+    progress.started(new TrainStart(20, 1000, 128, 0, false));
     progress.step(1, 1, 8, 2.3, 0.1);
     Thread.currentThread().interrupt();
     progress.finished();
@@ -101,8 +101,8 @@ class ConsoleProgressTest {
 
   @Test
   void theBarShowsPlaceRateLossAccuracyAndRemainingTime() {
-    TrainStart start = new TrainStart(20, 1000, 128, false);
-    try (LiveBar bar = new LiveBar(out, 200, start, 3, 8, () -> nanos, 0)) {
+    TrainStart start = new TrainStart(20, 1000, 128, 0, false);
+    try (LiveBar bar = new LiveBar(out, 200, start, 3, 0, 8, () -> nanos, 0)) {
       nanos = 500_000_000_000L;
       bar.step(2, 0.0451, 0.98611);
       assertThat(bar.text(2, 8, 99))
@@ -128,6 +128,28 @@ class ConsoleProgressTest {
       bar.step(1, 0.0451, 0.98611);
       assertThat(bar.text(1, 8, 120)).endsWith("ETA 7:00:00");
     }
+  }
+
+  @Test
+  void ofAnEpochTakenUpInItsMiddleOnlyTheStepsSinceCount() throws Exception {
+    ConsoleProgress progress = progress(true, 120);
+    nanos = 7_000_000_000L;
+    progress.started(new TrainStart(20, 1000, 100, 6, false));
+    nanos = 9_000_000_000L;
+    progress.step(3, 8, 10, 0.0451, 0.98611);
+    progress.finished();
+    assertThat(bytes.toString(StandardCharsets.UTF_8))
+        .contains("]  80%  100 images/s  loss 0.0451  acc 98.61%  ETA 0:02");
+    bytes.reset();
+    progress.started(new TrainStart(20, 1000, 100, 6, false));
+    progress.epoch(
+        new EpochRecord(3, 20, 30, 0, 0.25, 0.925, 0.125, 0.9625, 12.5, 1.5, 80, null, null));
+    nanos = 11_000_000_000L;
+    progress.step(4, 2, 10, 0.0451, 0.98611);
+    progress.finished();
+    assertThat(bytes.toString(StandardCharsets.UTF_8))
+        .as("the next epoch is whole")
+        .contains("]  20%  100 images/s  loss 0.0451  acc 98.61%  ETA 0:08");
   }
 
   /** What a terminal shows: a carriage return goes to the line's start, text overwrites. */

@@ -133,7 +133,7 @@ class TrainerTest {
     assertThat(last.lr()).isEqualTo(0.05);
     assertThat(last.validationLoss()).isNull();
     assertThat(log.events)
-        .startsWith(new TrainStart(6, TRAINED, 128, false).toString(), "epoch 1 after step 16")
+        .startsWith(new TrainStart(6, TRAINED, 128, 0, false).toString(), "epoch 1 after step 16")
         .hasSize(7);
   }
 
@@ -153,7 +153,7 @@ class TrainerTest {
       before = trainer.weights(Map.of());
     }
     assertThat(log.epochs.get(0).step()).isEqualTo(2);
-    assertThat(log.events.get(0)).isEqualTo(new TrainStart(1, 129, 128, false).toString());
+    assertThat(log.events.get(0)).isEqualTo(new TrainStart(1, 129, 128, 0, false).toString());
     assertThat(after.tensors().get("linear2.weight").values())
         .isNotEqualTo(before.tensors().get("linear2.weight").values());
   }
@@ -167,7 +167,7 @@ class TrainerTest {
       dropped.train(() -> false);
       without.train(() -> false);
       assertThat(log.epochs.get(0).step()).isEqualTo(1);
-      assertThat(log.events.get(0)).isEqualTo(new TrainStart(1, 128, 128, false).toString());
+      assertThat(log.events.get(0)).isEqualTo(new TrainStart(1, 128, 128, 0, false).toString());
       assertThat(tensors(dropped)).isEqualTo(tensors(without));
     }
   }
@@ -299,8 +299,13 @@ class TrainerTest {
       assertThat(trainer.train(() -> asked.incrementAndGet() > 16 + 5)).isFalse();
       assertThat(trainer.position()).isEqualTo("epoch 2, step 5 of 16");
       assertThat(trainer.lastEpoch().epoch()).isEqualTo(1);
+      assertThat(trainer.train(() -> true)).isFalse();
     }
     assertThat(log.epochs).hasSize(1);
+    assertThat(log.events)
+        .as("where it went on")
+        .last()
+        .isEqualTo(new TrainStart(4, TRAINED, 128, 5, false).toString());
   }
 
   @Test
