@@ -112,7 +112,7 @@ public final class Trainer implements AutoCloseable {
    */
   static LearningRates rates(RunConfig run, Sampler sampler) {
     int batches = run.train().accumulateSteps();
-    return run.train().learningRates((sampler.stepsPerEpoch() + batches - 1) / batches);
+    return run.train().learningRates((sampler.stepsPerEpoch() - 1) / batches + 1);
   }
 
   private static float[] table(LearningRates rates) {

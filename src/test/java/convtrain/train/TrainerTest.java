@@ -205,6 +205,16 @@ class TrainerTest {
   }
 
   @Test
+  void anUpdateOfMoreBatchesThanAnEpochHasIsOneOfAllOfThem() throws Exception {
+    Log log = new Log();
+    RunConfig run = config("train.accumulate_steps=" + Integer.MAX_VALUE, "train.epochs=2");
+    try (Trainer trainer = trainer(run, train, log)) {
+      assertThat(trainer.train(() -> false)).isTrue();
+    }
+    assertThat(log.epochs).extracting(EpochRecord::step).containsExactly(1L, 2L);
+  }
+
+  @Test
   void batchesOfOneUpdateTrainAsOneLargeBatch() throws Exception {
     RunConfig parts = config("train.accumulate_steps=4", "train.batch_size=32");
     try (Trainer whole = trainer(config(), train.limit(1024), new Log());
