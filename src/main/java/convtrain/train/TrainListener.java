@@ -12,7 +12,7 @@ public interface TrainListener {
    * After a step, or after several where reading the numbers would hold up the device.
    *
    * @param epoch from 1
-   * @param step steps done in this epoch, from 1 to {@code stepsPerEpoch}
+   * @param step steps of this epoch that the numbers are of, from 1 to {@code stepsPerEpoch}
    * @param loss the run's loss, the mean over the epoch's samples so far
    * @param accuracy share of the epoch's samples so far that were classified correctly, 0 to 1
    */

@@ -3,7 +3,6 @@ package convtrain.train;
 import convtrain.backend.Backend;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.Owned;
-import convtrain.backend.Readback;
 import convtrain.backend.StepMetrics;
 import convtrain.config.CheckpointEvery;
 import convtrain.config.ConfigException;
@@ -16,7 +15,6 @@ import convtrain.graph.ModelGraph;
 import convtrain.plan.Plan;
 import convtrain.plan.RunState;
 import java.io.IOException;
-import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
@@ -29,8 +27,6 @@ import java.util.function.BooleanSupplier;
  * a second for the progress bar and to notice a loss that is no longer finite.
  */
 public final class Trainer implements AutoCloseable {
-  private static final long PROGRESS_NANOS = 100_000_000;
-
   /** The schedule's table holds 8 bytes for each step. */
   private static final long MAX_STEPS = 100_000_000;
 
@@ -54,7 +50,8 @@ public final class Trainer implements AutoCloseable {
   private final int accumulateSteps;
   private final Owned owned = new Owned();
   private final RunState state;
-  private final Readback progress;
+  private final Progress progress;
+  private final Soundness soundness;
   private final Plans plans;
   private final Evaluator evaluator;
   private final Course course;
@@ -87,7 +84,9 @@ public final class Trainer implements AutoCloseable {
     try {
       state =
           owned.add(new RunState(backend, graph, batchSize, run.train().update(), rates.steps()));
-      progress = owned.add(state.metricsReadback(backend));
+      soundness = new Soundness(state, course, sampler.stepsPerEpoch());
+      progress =
+          owned.add(new Progress(state.metricsReadback(backend), this::tell, System::nanoTime));
       state.setSchedule(schedule);
       state.initialize(run.seed());
       plans = owned.add(Plans.ofTraining(backend, run, graph, state, batchSize));
@@ -238,7 +237,7 @@ public final class Trainer implements AutoCloseable {
     }
     startFeed(epoch);
     long started = System.nanoTime() - (long) (secondsBefore * 1e9);
-    long shown = System.nanoTime();
+    progress.begin(epoch);
     for (int n = plans.feed().next(); n > 0; n = plans.feed().next()) {
       if (stop.getAsBoolean()) {
         checkedEnd(epoch);
@@ -247,11 +246,7 @@ public final class Trainer implements AutoCloseable {
       }
       stepInProgress++;
       step(plans.of(n));
-      long now = System.nanoTime();
-      if (now - shown >= PROGRESS_NANOS) {
-        shown = now;
-        showProgress(epoch);
-      }
+      progress.stepDone(stepInProgress);
       if (stepInProgress < sampler.stepsPerEpoch() && checkpoints.afterStep(stepsDone())) {
         checkedEnd(epoch);
         long paused = System.nanoTime();
@@ -261,8 +256,7 @@ public final class Trainer implements AutoCloseable {
       }
     }
     StepMetrics metrics = checkedEnd(epoch);
-    listener.step(
-        epoch, stepInProgress, sampler.stepsPerEpoch(), metrics.loss(), metrics.accuracy());
+    tell(epoch, stepInProgress, metrics);
     endEpoch(score(epoch, metrics, (System.nanoTime() - started) / 1e9));
     return true;
   }
@@ -303,33 +297,16 @@ public final class Trainer implements AutoCloseable {
     }
   }
 
-  private void showProgress(int epoch) {
-    progress.request();
-    ByteBuffer bytes = progress.poll();
-    if (bytes == null) {
-      return;
-    }
-    StepMetrics metrics = checked(epoch, StepMetrics.of(bytes));
-    listener.step(
-        epoch, stepInProgress, sampler.stepsPerEpoch(), metrics.loss(), metrics.accuracy());
-  }
-
-  private StepMetrics checked(int epoch, StepMetrics metrics) {
-    if (metrics.firstBadStep() >= 0) {
-      long inEpoch = metrics.firstBadStep() - (epoch - 1L) * sampler.stepsPerEpoch() + 1;
-      throw TrainingDivergedException.loss(epoch, inEpoch, sampler.stepsPerEpoch(), lastEpoch());
-    }
-    return metrics;
+  private void tell(int epoch, int step, StepMetrics metrics) {
+    soundness.checkLoss(epoch, metrics);
+    listener.step(epoch, step, sampler.stepsPerEpoch(), metrics.loss(), metrics.accuracy());
   }
 
   private StepMetrics checkedEnd(int epoch) {
     backend.synchronize();
-    StepMetrics metrics = checked(epoch, state.metrics());
-    // A ReLU turns NaN into 0, so a finite loss does not prove the weights sound.
-    String spoilt = Weights.firstNotFinite(state);
-    if (spoilt != null) {
-      throw TrainingDivergedException.weights(epoch, spoilt, lastEpoch());
-    }
+    StepMetrics metrics = state.metrics();
+    soundness.checkLoss(epoch, metrics);
+    soundness.checkWeights(epoch);
     return metrics;
   }
 
@@ -357,9 +334,7 @@ public final class Trainer implements AutoCloseable {
 
   private StepMetrics scored(String split, Dataset samples, int epoch) {
     StepMetrics metrics = evaluator.score(samples);
-    if (!Double.isFinite(metrics.loss())) {
-      throw TrainingDivergedException.score(split, epoch, lastEpoch());
-    }
+    soundness.checkScore(split, epoch, metrics);
     return metrics;
   }
 
