@@ -134,7 +134,7 @@ public final class EpochBench {
         backend.description(),
         threads,
         run.train().precision().word(),
-        run.train().batchSize(),
+        trainer.batchSize(),
         ModelGraph.of(run.model()).trainableParameters(),
         samples,
         trainer.stepsPerEpoch(),

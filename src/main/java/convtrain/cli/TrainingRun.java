@@ -299,7 +299,7 @@ final class TrainingRun {
         "run:    %s of %,d steps, batch size %,d, %sseed %d, %s %s%n",
         epochs(run.train().epochs()),
         trainer.stepsPerEpoch(),
-        run.train().batchSize(),
+        trainer.batchSize(),
         precision == Precision.FP32 ? "" : precision.word() + ", ",
         run.seed(),
         trainer.hasBegun() ? "from " + trainer.position() + ", in" : "to",

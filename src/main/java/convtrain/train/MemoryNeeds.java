@@ -66,7 +66,7 @@ public record MemoryNeeds(List<Part> parts) {
     MemoryNeeds collect() {
       add("workspaces of libraries", backend.allocatedBytes());
       Sampler sampler = data == null ? null : sampler();
-      long steps = sampler == null ? 1 : Trainer.rates(run, sampler).steps();
+      long steps = sampler == null ? 1 : Trainer.scheduleSteps(Trainer.rates(run, sampler));
       try (RunState state = new RunState(backend, graph, batchSize, run.train().update(), steps)) {
         state.bytesByPart().forEach(this::add);
         long before = backend.allocatedBytes();

@@ -114,13 +114,18 @@ public final class Trainer implements AutoCloseable {
     return run.train().learningRates((sampler.stepsPerEpoch() - 1) / batches + 1);
   }
 
-  private static float[] table(LearningRates rates) {
+  /** How many updates the schedule's table is for: all of the run. */
+  static int scheduleSteps(LearningRates rates) {
     if (rates.steps() > MAX_STEPS) {
       throw new ConfigException(
           "train.epochs=%d of %d steps are %d steps; expected at most %d"
               .formatted(rates.epochs(), rates.stepsPerEpoch(), rates.steps(), MAX_STEPS));
     }
-    return rates.table(Math.toIntExact(rates.steps()));
+    return Math.toIntExact(rates.steps());
+  }
+
+  private static float[] table(LearningRates rates) {
+    return rates.table(scheduleSteps(rates));
   }
 
   /**
@@ -195,7 +200,7 @@ public final class Trainer implements AutoCloseable {
         new TrainStart(
             run.train().epochs(),
             sampler.samplesPerEpoch(),
-            run.train().batchSize(),
+            batchSize,
             stepInProgress,
             data.validation() != null));
     makePlans();
@@ -364,6 +369,11 @@ public final class Trainer implements AutoCloseable {
   /** The plan of a full batch, made now if it is not yet. */
   public Plan plan() {
     return plans.of(batchSize);
+  }
+
+  /** Samples of a full batch: the run file's batch size, or all samples if they are fewer. */
+  public int batchSize() {
+    return batchSize;
   }
 
   /** Samples that an epoch trains on. */

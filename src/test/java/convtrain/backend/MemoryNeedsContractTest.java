@@ -1,9 +1,11 @@
 package convtrain.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.withinPercentage;
 import static org.assertj.core.api.Assumptions.assumeThat;
 
+import convtrain.config.ConfigException;
 import convtrain.config.RunConfig;
 import convtrain.config.RunConfigLoader;
 import convtrain.data.Dataset;
@@ -15,6 +17,7 @@ import convtrain.train.TrainListener;
 import convtrain.train.Trainer;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.stream.IntStream;
 import jcuda.driver.JCudaDriver;
 import org.junit.jupiter.api.Test;
@@ -150,6 +153,18 @@ class MemoryNeedsContractTest extends BackendContract {
             "scoring at batch size 70");
     assertThat(needed(run(128, "", ""), data(false)))
         .isGreaterThan(needed(run(64, "", ""), data(false)));
+  }
+
+  @Test
+  void moreStepsThanARunCanHaveAreRefusedAsTheRunIs() {
+    RunConfig run =
+        RunConfigLoader.parse(
+            "long",
+            RunConfigLoader.toJson(run(50, "", "")),
+            List.of("train.epochs=2000000000"));
+    assertThatThrownBy(() -> MemoryNeeds.of(backend(), run, data(false)))
+        .isInstanceOf(ConfigException.class)
+        .hasMessageStartingWith("train.epochs=2000000000 of 3 steps are 6000000000 steps");
   }
 
   @Test

@@ -59,7 +59,7 @@ class BenchCommandTest {
         bench(
             "--backend=cpu",
             "--threads=1",
-            "--batch-size=8,24",
+            "--batch-size=8,64",
             "--epochs=2",
             "--warmup=1",
             "--json=" + json,
@@ -67,7 +67,7 @@ class BenchCommandTest {
     assertThat(result.exitCode()).as(result.err()).isZero();
     assertThat(result.out())
         .contains("tiny: 2 epochs after 1, 2 trainings")
-        .containsPattern("\\[2/2] backend cpu, threads 1, batch size 24: \\d+\\.\\d{3} s an epoch")
+        .containsPattern("\\[2/2] backend cpu, threads 1, batch size 64: \\d+\\.\\d{3} s an epoch")
         .containsPattern("backend +threads +batch size +median s +min s +p95 s")
         .containsPattern("cpu +1 +8 +.*%\n");
     assertThat(ImageIO.read(plot.toFile()).getWidth()).isEqualTo(1600);
@@ -75,7 +75,7 @@ class BenchCommandTest {
     assertThat(report.get("epochs")).hasSize(2);
     JsonNode second = report.get("epochs").get(1).get("result");
     assertThat(second.get("threads").asInt()).isOne();
-    assertThat(second.get("batch_size").asInt()).isEqualTo(24);
+    assertThat(second.get("batch_size").asInt()).as("there are no more").isEqualTo(TRAIN);
     assertThat(second.get("steps").asInt()).isOne();
     assertThat(report.get("epochs").get(0).get("result").get("steps").asInt()).isEqualTo(3);
     assertResult(second, 2, 1);

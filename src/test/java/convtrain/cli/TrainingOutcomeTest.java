@@ -69,6 +69,12 @@ class TrainingOutcomeTest {
         .hasSameBinaryContentAs(temp.resolve("bf16/model.safetensors"));
   }
 
+  @Test
+  void theBatchSizeThatIsToldIsNoLargerThanTheData() {
+    assertThat(train("few", "train.epochs=1", "data.limit=32").out())
+        .contains("run:    1 epoch of 1 steps, batch size 32, seed 1, to ");
+  }
+
   private double loss(String run, int epoch) throws IOException {
     return EndToEndTest.epochs(temp.resolve(run)).get(epoch).get("train_loss").asDouble();
   }

@@ -269,6 +269,7 @@ class TrainerTest {
       assertThat(trainer.train(() -> false)).isTrue();
     }
     assertThat(log.epochs.get(0).step()).isEqualTo(1);
+    assertThat(log.events.get(0)).isEqualTo(new TrainStart(1, 50, 50, 0, false).toString());
   }
 
   @Test
