@@ -108,7 +108,7 @@ final class PreviewCommand implements Callable<Integer> {
 
   private void print(RunConfig run, DataFolder folder, Preview preview, Path file, ImageGrid grid) {
     PrintWriter text = spec.commandLine().getOut();
-    boolean varied = run.data().augment() != null && run.data().augment().any();
+    boolean varied = run.data().augment() != null;
     text.println(run.name() + ": training images of " + folder.dir());
     text.println(
         varied

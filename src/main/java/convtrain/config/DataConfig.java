@@ -18,7 +18,7 @@ import java.nio.file.Path;
  * @param validationSplit share of the training samples kept for validation, 0 to below 1; default 0
  * @param dropLast whether an epoch's last, smaller batch is left out; default false
  * @param placement where a GPU has the bytes: stream, resident or auto (the default)
- * @param augment how training images are varied; null or without parts: not at all
+ * @param augment how training images are varied; null, as without parts: not at all
  */
 public record DataConfig(
     @JsonProperty(required = true) String dataset,
@@ -46,6 +46,7 @@ public record DataConfig(
     }
     dropLast = Check.or(dropLast, false);
     placement = Check.or(placement, DataPlacement.AUTO);
+    augment = augment != null && augment.any() ? augment : null;
   }
 
   /**

@@ -153,9 +153,6 @@ public record AugmentSpec(
 
   /** Rejects what images of this shape are too small for. */
   public void check(Shape image) {
-    if (!any()) {
-      return;
-    }
     if (image.flat()) {
       throw new IllegalArgumentException(
           "needs images [channels, height, width], found the input " + image);

@@ -55,13 +55,14 @@ class AugmentConfigTest {
   @Test
   void nothingIsVariedUnlessAPartSaysSo() {
     assertThat(load().data().augment()).isNull();
-    assertThat(load("data.augment={}").data().augment().any()).isFalse();
+    RunConfig empty = load("data.augment={}");
+    assertThat(empty).isEqualTo(load());
+    assertThat(RunConfigLoader.toJson(empty)).doesNotContain("augment");
     assertThat(
             load("data.augment.random_crop.padding=2", "data.augment.random_crop=null")
                 .data()
-                .augment()
-                .any())
-        .isFalse();
+                .augment())
+        .isNull();
   }
 
   @ParameterizedTest
