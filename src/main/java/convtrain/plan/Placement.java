@@ -1,5 +1,6 @@
 package convtrain.plan;
 
+import convtrain.backend.OpFactory;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
 import convtrain.graph.Precision;
@@ -42,25 +43,16 @@ final class Placement {
 
   /**
    * @param result the tensor that the loss works on
-   * @param mixes whether samples are staged apart from the input and mixed into it
-   * @param slots whether only tensors of one size may share memory
    */
   Placement(
-      ModelGraph graph,
-      int result,
-      List<Group> groups,
-      int batchSize,
-      Precision precision,
-      boolean training,
-      boolean mixes,
-      boolean slots) {
-    planner = new ArenaPlanner(slots);
+      ModelGraph graph, int result, List<Group> groups, PlanOptions options, OpFactory factory) {
+    planner = new ArenaPlanner(factory.sharesMemoryBySize());
     this.graph = graph;
     this.result = result;
     this.groups = groups;
-    this.batchSize = batchSize;
-    this.precision = precision;
-    this.training = training;
+    batchSize = options.batchSize();
+    precision = factory.precision();
+    training = options.training();
     for (Group group : groups) {
       writers.put(group.output(), group);
       for (int x : group.head().inputs()) {
@@ -73,8 +65,8 @@ final class Placement {
     }
     scratch = planner.add(placeSavedAndFindScratch(), 0, end());
     labels = planner.add((long) batchSize * Integer.BYTES, 0, lossAt());
-    staged = mixes ? planner.add(bytesOf(Node.INPUT), 0, 0) : null;
-    targets = mixes ? planner.add(targetBytes(), 0, lossAt()) : null;
+    staged = options.mixes() ? planner.add(bytesOf(Node.INPUT), 0, 0) : null;
+    targets = options.mixes() ? planner.add(targetBytes(), 0, lossAt()) : null;
     arenaBytes = planner.place();
   }
 

@@ -4,15 +4,10 @@ import convtrain.backend.Backend;
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.DeviceMemoryException;
-import convtrain.backend.Feed;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
-import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.Owned;
-import convtrain.graph.AugmentSpec;
 import convtrain.graph.EmaSpec;
-import convtrain.graph.LossSpec;
-import convtrain.graph.MixSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
 import convtrain.graph.ParameterSpec;
@@ -32,53 +27,10 @@ import java.util.Map;
  * {@link Placement} find a place in one arena for each tensor, and binds the ops to their places.
  */
 public final class PlanCompiler {
-  /**
-   * What a plan is made for.
-   *
-   * @param batchSize samples per step
-   * @param loss what is minimised, or scored by
-   * @param training whether it trains, or scores
-   * @param normalization bytes to input
-   * @param feed where batches come from
-   * @param seed the run's seed, for dropout and augmentation
-   * @param augment how the plan varies its images; null or without parts: not at all
-   * @param mix how a training plan mixes its images; null: not at all
-   */
-  public record Options(
-      int batchSize,
-      LossSpec loss,
-      boolean training,
-      Normalization normalization,
-      Feed feed,
-      long seed,
-      AugmentSpec augment,
-      MixSpec mix) {
-    /** Images stay as they are. */
-    public Options(
-        int batchSize,
-        LossSpec loss,
-        boolean training,
-        Normalization normalization,
-        Feed feed,
-        long seed) {
-      this(batchSize, loss, training, normalization, feed, seed, null, null);
-    }
-
-    /** Whether samples are mixed. */
-    boolean mixes() {
-      return training && mix != null;
-    }
-
-    /** The augmentation of a plan that has one, else null. */
-    OpFactory.Augmentation augmentation() {
-      return augment != null && augment.any() ? new OpFactory.Augmentation(augment, seed) : null;
-    }
-  }
-
   private final Backend backend;
   private final ModelGraph graph;
   private final RunState state;
-  private final Options options;
+  private final PlanOptions options;
   private final int result;
   private final OpFactory factory;
   private final Owned owned = new Owned();
@@ -87,7 +39,7 @@ public final class PlanCompiler {
   private Placement placement;
   private DeviceBuffer arena;
 
-  private PlanCompiler(Backend backend, ModelGraph graph, RunState state, Options options) {
+  private PlanCompiler(Backend backend, ModelGraph graph, RunState state, PlanOptions options) {
     this.backend = backend;
     this.graph = graph;
     this.state = state;
@@ -104,7 +56,8 @@ public final class PlanCompiler {
   }
 
   /** Makes a plan; on failure everything made so far is released. */
-  public static Plan compile(Backend backend, ModelGraph graph, RunState state, Options options) {
+  public static Plan compile(
+      Backend backend, ModelGraph graph, RunState state, PlanOptions options) {
     PlanCompiler compiler = new PlanCompiler(backend, graph, state, options);
     try {
       compiler.place();
@@ -117,16 +70,7 @@ public final class PlanCompiler {
 
   private void place() {
     makeGroups();
-    placement =
-        new Placement(
-            graph,
-            result,
-            groups,
-            options.batchSize(),
-            factory.precision(),
-            options.training(),
-            options.mixes(),
-            factory.sharesMemoryBySize());
+    placement = new Placement(graph, result, groups, options, factory);
   }
 
   private Plan allocateAndBind() {
@@ -343,17 +287,7 @@ public final class PlanCompiler {
   /** The largest half, quarter, ... of the batch size whose arena fits; 0 if none does. */
   private int batchSizeWithin(long bytes) {
     for (int n = options.batchSize() / 2; n > 0; n /= 2) {
-      Options smaller =
-          new Options(
-              n,
-              options.loss(),
-              options.training(),
-              options.normalization(),
-              options.feed(),
-              options.seed(),
-              options.augment(),
-              options.mix());
-      PlanCompiler trial = new PlanCompiler(backend, graph, state, smaller);
+      PlanCompiler trial = new PlanCompiler(backend, graph, state, options.withBatchSize(n));
       try {
         trial.place();
         if (trial.placement.arenaBytes() <= bytes) {

@@ -1,11 +1,9 @@
 package convtrain.train;
 
 import convtrain.backend.Backend;
-import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.Samples;
 import convtrain.backend.StepMetrics;
 import convtrain.data.Dataset;
-import convtrain.graph.AugmentSpec;
 import convtrain.graph.LossSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.plan.Plan;
@@ -31,39 +29,14 @@ public final class Evaluator implements AutoCloseable {
 
   /**
    * @param state the network's parameters; where it keeps moving averages, those are scored
-   * @param loss what was trained with; see {@link LossSpec#forScoring}
-   * @param normalization as in training
    */
-  public Evaluator(
-      Backend backend,
-      ModelGraph graph,
-      RunState state,
-      LossSpec loss,
-      Normalization normalization) {
-    this(backend, graph, state, loss, normalization, null, 0);
-  }
-
-  /**
-   * One that looks at varied images.
-   *
-   * @param augment how; null: not at all
-   * @param seed of the variations
-   */
-  Evaluator(
-      Backend backend,
-      ModelGraph graph,
-      RunState state,
-      LossSpec loss,
-      Normalization normalization,
-      AugmentSpec augment,
-      long seed) {
+  Evaluator(Backend backend, ModelGraph graph, RunState state, Scoring scoring) {
     this.state = state;
-    this.outputsLogits = loss instanceof LossSpec.CrossEntropy;
-    this.classes = graph.classes();
-    this.batchSize = batchSize(graph);
-    this.logits = new float[Math.multiplyExact(batchSize, classes)];
-    this.plans =
-        Plans.ofScoring(backend, graph, state, loss, normalization, batchSize, augment, seed);
+    outputsLogits = scoring.loss() instanceof LossSpec.CrossEntropy;
+    classes = graph.classes();
+    batchSize = batchSize(graph);
+    logits = new float[Math.multiplyExact(batchSize, classes)];
+    plans = Plans.ofScoring(backend, graph, state, scoring, batchSize);
   }
 
   /** Samples that are scored at once. */

@@ -3,8 +3,6 @@ package convtrain.train;
 import convtrain.backend.Backend;
 import convtrain.backend.Readback;
 import convtrain.config.RunConfig;
-import convtrain.data.Sampler;
-import convtrain.graph.ModelGraph;
 import convtrain.plan.Plan;
 import convtrain.plan.RunState;
 import java.util.ArrayList;
@@ -48,51 +46,42 @@ public record MemoryNeeds(List<Part> parts) {
   /** Makes one thing after the other and looks what it took. */
   private static final class Collector {
     private final Backend backend;
-    private final RunConfig run;
+    private final RunSetup setup;
     private final Trainer.Data data;
-    private final ModelGraph graph;
-    private final int batchSize;
     private final List<Part> parts = new ArrayList<>();
 
     Collector(Backend backend, RunConfig run, Trainer.Data data) {
       this.backend = backend;
-      this.run = run;
       this.data = data;
-      graph = ModelGraph.of(run.model());
-      int wanted = run.train().batchSize();
-      batchSize = data == null ? wanted : Math.min(wanted, data.train().size());
+      setup = data == null ? RunSetup.withoutData(run) : RunSetup.of(run, data.train());
     }
 
     MemoryNeeds collect() {
       add("workspaces of libraries", backend.allocatedBytes());
-      Sampler sampler = data == null ? null : sampler();
-      long steps = sampler == null ? 1 : Trainer.scheduleSteps(Trainer.rates(run, sampler));
-      try (RunState state = new RunState(backend, graph, batchSize, run.train().update(), steps)) {
+      long steps = data == null ? 1 : setup.scheduleSteps();
+      try (RunState state =
+          new RunState(
+              backend, setup.graph(), setup.batchSize(), setup.run().train().update(), steps)) {
         state.bytesByPart().forEach(this::add);
         long before = backend.allocatedBytes();
         Readback progress = state.metricsReadback(backend);
         long taken = backend.allocatedBytes() - before;
         progress.close();
         add("progress", taken);
-        addTraining(state, sampler);
+        addTraining(state);
         addScoring(state);
       }
       return new MemoryNeeds(parts);
     }
 
-    private Sampler sampler() {
-      return new Sampler(
-          data.train(), batchSize, run.data().shuffle(), run.data().dropLast(), run.seed());
-    }
-
-    private void addTraining(RunState state, Sampler sampler) {
+    private void addTraining(RunState state) {
       long before = backend.allocatedBytes();
-      try (Plans plans = Plans.ofTraining(backend, run, graph, state, batchSize)) {
+      try (Plans plans = Plans.ofTraining(backend, setup, state)) {
         long feed = backend.allocatedBytes() - before;
-        Set<Integer> sizes = new LinkedHashSet<>(List.of(batchSize));
+        Set<Integer> sizes = new LinkedHashSet<>(List.of(setup.batchSize()));
         if (data != null) {
           feed += plans.feed().bytesFor(data.train().size());
-          sizes.addAll(Plans.sizes(batchSize, sampler.samplesPerEpoch()));
+          sizes.addAll(Plans.sizes(setup.batchSize(), setup.sampler().samplesPerEpoch()));
         }
         add("training data", feed);
         sizes.forEach(size -> addPlan(plans, size, "activations and workspaces at batch size "));
@@ -100,7 +89,7 @@ public record MemoryNeeds(List<Part> parts) {
     }
 
     private void addScoring(RunState state) {
-      int size = Evaluator.batchSize(graph);
+      int size = Evaluator.batchSize(setup.graph());
       Set<Integer> sizes = new LinkedHashSet<>();
       int[] counts =
           data == null
@@ -114,17 +103,9 @@ public record MemoryNeeds(List<Part> parts) {
       if (data == null) {
         sizes.add(size);
       }
+      Scoring scoring = Scoring.of(setup.run(), setup.graph());
       long before = backend.allocatedBytes();
-      try (Plans plans =
-          Plans.ofScoring(
-              backend,
-              graph,
-              state,
-              run.train().loss(),
-              Trainer.normalization(run, graph),
-              size,
-              null,
-              0)) {
+      try (Plans plans = Plans.ofScoring(backend, setup.graph(), state, scoring, size)) {
         add("data to score", backend.allocatedBytes() - before + plans.feed().bytesFor(counts));
         sizes.forEach(each -> addPlan(plans, each, "scoring at batch size "));
       }

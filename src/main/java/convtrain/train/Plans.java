@@ -2,16 +2,13 @@ package convtrain.train;
 
 import convtrain.backend.Backend;
 import convtrain.backend.Feed;
-import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.Owned;
 import convtrain.config.RunConfig;
-import convtrain.graph.AugmentSpec;
 import convtrain.graph.DataPlacement;
-import convtrain.graph.LossSpec;
-import convtrain.graph.MixSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.plan.Plan;
 import convtrain.plan.PlanCompiler;
+import convtrain.plan.PlanOptions;
 import convtrain.plan.RunState;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -27,99 +24,62 @@ final class Plans implements AutoCloseable {
   private final Backend backend;
   private final ModelGraph graph;
   private final RunState state;
-  private final LossSpec loss;
-  private final boolean training;
-  private final Normalization normalization;
-  private final int batchSize;
+  private final PlanOptions options;
   private final Feed feed;
-  private final long seed;
-  private final AugmentSpec augment;
-  private final MixSpec mix;
   private final Owned owned = new Owned();
   private final Map<Integer, Plan> bySize = new LinkedHashMap<>();
 
   /**
-   * @param loss what is minimised, or scored by
-   * @param training whether the plans train, or score
-   * @param batchSize of the largest batch
+   * @param options of the largest batch's plan, all but the feed
    * @param placement where the samples are kept
-   * @param augment how the plans vary their images; null: not at all
-   * @param mix how training plans mix their images; null: not at all
    */
   private Plans(
       Backend backend,
       ModelGraph graph,
       RunState state,
-      LossSpec loss,
-      boolean training,
-      Normalization normalization,
-      int batchSize,
-      DataPlacement placement,
-      long seed,
-      AugmentSpec augment,
-      MixSpec mix) {
+      PlanOptions options,
+      DataPlacement placement) {
     this.backend = backend;
     this.graph = graph;
     this.state = state;
-    this.loss = loss;
-    this.training = training;
-    this.normalization = normalization;
-    this.seed = seed;
-    this.augment = augment;
-    this.mix = mix;
-    this.batchSize = batchSize;
-    feed = owned.add(backend.feed(graph.input().elements(), batchSize, placement));
+    feed = owned.add(backend.feed(graph.input().elements(), options.batchSize(), placement));
+    this.options = options.withFeed(feed);
   }
 
-  /**
-   * What a run trains with.
-   *
-   * @param batchSize of the largest batch
-   */
-  static Plans ofTraining(
-      Backend backend, RunConfig run, ModelGraph graph, RunState state, int batchSize) {
-    return new Plans(
-        backend,
-        graph,
-        state,
-        run.train().loss(),
-        true,
-        Trainer.normalization(run, graph),
-        batchSize,
-        run.data().placement(),
-        run.seed(),
-        run.data().augment(),
-        run.train().mix());
+  /** What a run trains with. */
+  static Plans ofTraining(Backend backend, RunSetup setup, RunState state) {
+    RunConfig run = setup.run();
+    PlanOptions options =
+        new PlanOptions(
+            setup.batchSize(),
+            run.train().loss(),
+            true,
+            setup.normalization(),
+            null,
+            run.seed(),
+            run.data().augment(),
+            run.train().mix());
+    return new Plans(backend, setup.graph(), state, options, run.data().placement());
   }
 
   /**
    * What a network is scored with.
    *
-   * @param loss what was trained with; see {@link LossSpec#forScoring}
-   * @param augment how the plans vary their images; null: not at all
-   * @param seed of the variations
+   * @param batchSize of the largest batch
    */
   static Plans ofScoring(
-      Backend backend,
-      ModelGraph graph,
-      RunState state,
-      LossSpec loss,
-      Normalization normalization,
-      int batchSize,
-      AugmentSpec augment,
-      long seed) {
-    return new Plans(
-        backend,
-        graph,
-        state,
-        loss.forScoring(),
-        false,
-        normalization,
-        batchSize,
-        DataPlacement.AUTO,
-        seed,
-        augment,
-        null);
+      Backend backend, ModelGraph graph, RunState state, Scoring scoring, int batchSize) {
+    PlanOptions options =
+        new PlanOptions(
+            batchSize,
+            scoring.loss().forScoring(),
+            false,
+            scoring.normalization(),
+            null,
+            scoring.seed(),
+            scoring.augment(),
+            null);
+    return new Plans(backend, graph, state, options, DataPlacement.AUTO);
   }
 
   /** Where the batches come from. */
@@ -141,7 +101,7 @@ final class Plans implements AutoCloseable {
 
   /** Makes every plan that so many samples need, so that none can fail or take time later. */
   void prepare(int samples) {
-    sizes(batchSize, samples).forEach(this::of);
+    sizes(options.batchSize(), samples).forEach(this::of);
   }
 
   /** The plan for a batch of this many samples. */
@@ -156,9 +116,7 @@ final class Plans implements AutoCloseable {
 
   /** A plan of the caller's own, who closes it. */
   Plan make(int samples) {
-    PlanCompiler.Options options =
-        new PlanCompiler.Options(samples, loss, training, normalization, feed, seed, augment, mix);
-    return PlanCompiler.compile(backend, graph, state, options);
+    return PlanCompiler.compile(backend, graph, state, options.withBatchSize(samples));
   }
 
   @Override

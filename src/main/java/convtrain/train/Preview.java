@@ -33,7 +33,7 @@ public final class Preview {
     this.run = run;
     this.chosen = chosen.clone();
     samples = new DatasetSamples(train);
-    normalization = Trainer.normalization(run, ModelGraph.of(run.model()));
+    normalization = RunSetup.normalization(run, ModelGraph.of(run.model()));
   }
 
   /** The images as they are: bytes [H, W, C] of each. */
@@ -44,7 +44,7 @@ public final class Preview {
   /** The images as an epoch of the run shows them; what is beyond black and white is cut. */
   public byte[][] inEpoch(int epoch) {
     AugmentSpec spec = run.data().augment();
-    return staged(spec == null || !spec.any() ? null : new Augmentation(spec, run.seed()), epoch);
+    return staged(spec == null ? null : new Augmentation(spec, run.seed()), epoch);
   }
 
   private byte[][] staged(Augmentation augmentation, int epoch) {

@@ -5,7 +5,6 @@ import convtrain.backend.Owned;
 import convtrain.config.RunConfig;
 import convtrain.data.Dataset;
 import convtrain.data.Sampler;
-import convtrain.graph.ModelGraph;
 import convtrain.plan.Plan;
 import convtrain.plan.RunState;
 
@@ -22,18 +21,21 @@ public final class Rehearsal implements AutoCloseable {
   private final Plan plan;
   private int epoch;
 
+  /**
+   * @param rates two floats per update: learning rate, momentum; null: scores
+   */
   private Rehearsal(
-      Backend backend, RunConfig run, Dataset data, Sampler sampler, int batchSize, float[] rates) {
+      Backend backend, RunSetup setup, Sampler sampler, int batchSize, float[] rates) {
     this.sampler = sampler;
-    samples = new DatasetSamples(data);
-    ModelGraph graph = ModelGraph.of(run.model());
+    samples = new DatasetSamples(setup.train());
+    RunConfig run = setup.run();
     boolean trains = rates != null;
     try {
       state =
           owned.add(
               new RunState(
                   backend,
-                  graph,
+                  setup.graph(),
                   batchSize,
                   trains ? run.train().update() : null,
                   trains ? rates.length / 2 : 1));
@@ -41,27 +43,17 @@ public final class Rehearsal implements AutoCloseable {
         state.setSchedule(rates);
       }
       state.initialize(run.seed());
-      plans = owned.add(plans(backend, run, graph, batchSize, trains));
+      Scoring scoring = Scoring.of(run, setup.graph());
+      plans =
+          owned.add(
+              trains
+                  ? Plans.ofTraining(backend, setup, state)
+                  : Plans.ofScoring(backend, setup.graph(), state, scoring, batchSize));
       plan = plans.of(batchSize);
     } catch (RuntimeException | Error e) {
       Owned.closeAfter(e, owned);
       throw e;
     }
-  }
-
-  private Plans plans(
-      Backend backend, RunConfig run, ModelGraph graph, int batchSize, boolean trains) {
-    return trains
-        ? Plans.ofTraining(backend, run, graph, state, batchSize)
-        : Plans.ofScoring(
-            backend,
-            graph,
-            state,
-            run.train().loss(),
-            Trainer.normalization(run, graph),
-            batchSize,
-            null,
-            run.seed());
   }
 
   /**
@@ -70,8 +62,8 @@ public final class Rehearsal implements AutoCloseable {
    * @param rates two floats per update: learning rate, momentum
    */
   static Rehearsal ofTraining(Backend backend, RunConfig run, Dataset data, float[] rates) {
-    int batchSize = Math.min(run.train().batchSize(), data.size());
-    return new Rehearsal(backend, run, data, sampler(run, data, batchSize), batchSize, rates);
+    RunSetup setup = RunSetup.ofWholeBatches(run, data);
+    return new Rehearsal(backend, setup, setup.sampler(), setup.batchSize(), rates);
   }
 
   /**
@@ -80,14 +72,9 @@ public final class Rehearsal implements AutoCloseable {
    * @param steps that will be run at most
    */
   public static Rehearsal ofTraining(Backend backend, RunConfig run, Dataset data, int steps) {
-    int batchSize = Math.min(run.train().batchSize(), data.size());
-    Sampler sampler = sampler(run, data, batchSize);
-    float[] rates = Trainer.rates(run, sampler).table(steps);
-    return new Rehearsal(backend, run, data, sampler, batchSize, rates);
-  }
-
-  private static Sampler sampler(RunConfig run, Dataset data, int batchSize) {
-    return new Sampler(data, batchSize, run.data().shuffle(), true, run.seed());
+    RunSetup setup = RunSetup.ofWholeBatches(run, data);
+    float[] rates = setup.rates().table(steps);
+    return new Rehearsal(backend, setup, setup.sampler(), setup.batchSize(), rates);
   }
 
   /**
@@ -96,10 +83,11 @@ public final class Rehearsal implements AutoCloseable {
    * @param batchSize samples at once; 0: as many as training scores
    */
   public static Rehearsal ofScoring(Backend backend, RunConfig run, Dataset data, int batchSize) {
-    int wanted = batchSize > 0 ? batchSize : Evaluator.batchSize(ModelGraph.of(run.model()));
+    RunSetup setup = RunSetup.of(run, data);
+    int wanted = batchSize > 0 ? batchSize : Evaluator.batchSize(setup.graph());
     int size = Math.min(wanted, data.size());
     Sampler sampler = new Sampler(data, size, false, true, run.seed());
-    return new Rehearsal(backend, run, data, sampler, size, null);
+    return new Rehearsal(backend, setup, sampler, size, null);
   }
 
   /** Readies the next batch for a step. */

@@ -41,10 +41,7 @@ public final class TrainedModel implements AutoCloseable {
     state = owned.add(new RunState(backend, graph, Evaluator.batchSize(graph), null, 1));
     try {
       Weights.load(file, content, state);
-      evaluator =
-          owned.add(
-              new Evaluator(
-                  backend, graph, state, run.train().loss(), Trainer.normalization(run, graph)));
+      evaluator = owned.add(new Evaluator(backend, graph, state, Scoring.of(run, graph)));
     } catch (RuntimeException | Error e) {
       Owned.closeAfter(e, owned);
       throw e;
@@ -95,7 +92,7 @@ public final class TrainedModel implements AutoCloseable {
 
   /** Whether {@link #evaluateVaried} has something to vary images by. */
   public boolean variesImages() {
-    return run.data().augment() != null && run.data().augment().any();
+    return run.data().augment() != null;
   }
 
   /**
@@ -108,15 +105,7 @@ public final class TrainedModel implements AutoCloseable {
   public Evaluation evaluateVaried(String split, Dataset data, int variations) {
     DatasetSamples samples = new DatasetSamples(data);
     double[][] sums = evaluator.probabilities(samples, 1);
-    try (Evaluator varied =
-        new Evaluator(
-            backend,
-            graph,
-            state,
-            run.train().loss(),
-            Trainer.normalization(run, graph),
-            run.data().augment(),
-            run.seed())) {
+    try (Evaluator varied = new Evaluator(backend, graph, state, Scoring.varied(run, graph))) {
       for (int view = 1; view <= variations; view++) {
         add(varied.probabilities(samples, view), sums);
       }

@@ -1,11 +1,9 @@
 package convtrain.train;
 
 import convtrain.backend.Backend;
-import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.Owned;
 import convtrain.backend.StepMetrics;
 import convtrain.config.CheckpointEvery;
-import convtrain.config.ConfigException;
 import convtrain.config.LearningRates;
 import convtrain.config.RunConfig;
 import convtrain.config.RunConfigLoader;
@@ -27,9 +25,6 @@ import java.util.function.BooleanSupplier;
  * a second for the progress bar and to notice a loss that is no longer finite.
  */
 public final class Trainer implements AutoCloseable {
-  /** The schedule's table holds 8 bytes for each step. */
-  private static final long MAX_STEPS = 100_000_000;
-
   /**
    * What is learnt from and scored on.
    *
@@ -41,11 +36,10 @@ public final class Trainer implements AutoCloseable {
   private final RunConfig run;
   private final Data data;
   private final TrainListener listener;
-  private final ModelGraph graph;
+  private final RunSetup setup;
   private final Sampler sampler;
   private final DatasetSamples samples;
   private LearningRates rates;
-  private final int batchSize;
   private final CheckpointEvery checkpoints;
   private final int accumulateSteps;
   private final Owned owned = new Owned();
@@ -69,63 +63,29 @@ public final class Trainer implements AutoCloseable {
     this.run = run;
     this.data = data;
     this.listener = listener;
-    graph = ModelGraph.of(run.model());
-    batchSize = Math.min(run.train().batchSize(), data.train().size());
+    setup = RunSetup.of(run, data.train());
+    sampler = setup.sampler();
+    rates = setup.rates();
     samples = new DatasetSamples(data.train());
     checkpoints = run.train().checkpointEvery();
-    sampler =
-        new Sampler(
-            data.train(), batchSize, run.data().shuffle(), run.data().dropLast(), run.seed());
     accumulateSteps = run.train().accumulateSteps();
-    rates = rates(run, sampler);
     course = new Course(run.train());
-    float[] schedule = table(rates);
-    Normalization normalization = normalization(run, graph);
+    ModelGraph graph = setup.graph();
+    int updates = setup.scheduleSteps();
     try {
       state =
-          owned.add(new RunState(backend, graph, batchSize, run.train().update(), rates.steps()));
+          owned.add(new RunState(backend, graph, setup.batchSize(), run.train().update(), updates));
       soundness = new Soundness(state, course, sampler.stepsPerEpoch());
       progress =
           owned.add(new Progress(state.metricsReadback(backend), this::tell, System::nanoTime));
-      state.setSchedule(schedule);
+      state.setSchedule(rates.table(updates));
       state.initialize(run.seed());
-      plans = owned.add(Plans.ofTraining(backend, run, graph, state, batchSize));
-      evaluator =
-          owned.add(new Evaluator(backend, graph, state, run.train().loss(), normalization));
+      plans = owned.add(Plans.ofTraining(backend, setup, state));
+      evaluator = owned.add(new Evaluator(backend, graph, state, Scoring.of(run, graph)));
     } catch (RuntimeException | Error e) {
       Owned.closeAfter(e, owned);
       throw e;
     }
-  }
-
-  /** How the run file turns bytes into the network's input. */
-  public static Normalization normalization(RunConfig run, ModelGraph graph) {
-    return new Normalization(
-        graph.input(),
-        run.data().normalize().means(graph.input()),
-        run.data().normalize().stds(graph.input()));
-  }
-
-  /**
-   * The learning rates of the run's updates; an epoch's last batches are an update of their own.
-   */
-  static LearningRates rates(RunConfig run, Sampler sampler) {
-    int batches = run.train().accumulateSteps();
-    return run.train().learningRates((sampler.stepsPerEpoch() - 1) / batches + 1);
-  }
-
-  /** How many updates the schedule's table is for: all of the run. */
-  static int scheduleSteps(LearningRates rates) {
-    if (rates.steps() > MAX_STEPS) {
-      throw new ConfigException(
-          "train.epochs=%d of %d steps are %d steps; expected at most %d"
-              .formatted(rates.epochs(), rates.stepsPerEpoch(), rates.steps(), MAX_STEPS));
-    }
-    return Math.toIntExact(rates.steps());
-  }
-
-  private static float[] table(LearningRates rates) {
-    return rates.table(scheduleSteps(rates));
   }
 
   /**
@@ -184,7 +144,7 @@ public final class Trainer implements AutoCloseable {
     course.add(epoch);
     if (course.baseLr() != rates.base()) {
       rates = rates.from(course.baseLr());
-      state.setSchedule(table(rates));
+      state.setSchedule(rates.table(setup.scheduleSteps()));
     }
   }
 
@@ -200,7 +160,7 @@ public final class Trainer implements AutoCloseable {
         new TrainStart(
             run.train().epochs(),
             sampler.samplesPerEpoch(),
-            batchSize,
+            setup.batchSize(),
             stepInProgress,
             data.validation() != null));
     makePlans();
@@ -278,7 +238,7 @@ public final class Trainer implements AutoCloseable {
   /** Brings the epoch's batches that are not trained yet. */
   private void startFeed(int epoch) {
     int[] order = sampler.order(epoch);
-    int done = Math.multiplyExact(stepInProgress, batchSize);
+    int done = Math.multiplyExact(stepInProgress, setup.batchSize());
     if (done > 0) {
       order = Arrays.copyOfRange(order, done, order.length);
     }
@@ -368,12 +328,12 @@ public final class Trainer implements AutoCloseable {
 
   /** The plan of a full batch, made now if it is not yet. */
   public Plan plan() {
-    return plans.of(batchSize);
+    return plans.of(setup.batchSize());
   }
 
   /** Samples of a full batch: the run file's batch size, or all samples if they are fewer. */
   public int batchSize() {
-    return batchSize;
+    return setup.batchSize();
   }
 
   /** Samples that an epoch trains on. */

@@ -159,9 +159,7 @@ class MemoryNeedsContractTest extends BackendContract {
   void moreStepsThanARunCanHaveAreRefusedAsTheRunIs() {
     RunConfig run =
         RunConfigLoader.parse(
-            "long",
-            RunConfigLoader.toJson(run(50, "", "")),
-            List.of("train.epochs=2000000000"));
+            "long", RunConfigLoader.toJson(run(50, "", "")), List.of("train.epochs=2000000000"));
     assertThatThrownBy(() -> MemoryNeeds.of(backend(), run, data(false)))
         .isInstanceOf(ConfigException.class)
         .hasMessageStartingWith("train.epochs=2000000000 of 3 steps are 6000000000 steps");

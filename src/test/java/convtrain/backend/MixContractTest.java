@@ -17,6 +17,7 @@ import convtrain.graph.Shape;
 import convtrain.graph.UpdateSpec;
 import convtrain.plan.Plan;
 import convtrain.plan.PlanCompiler;
+import convtrain.plan.PlanOptions;
 import convtrain.plan.RunState;
 import convtrain.testing.ArraySamples;
 import convtrain.testing.DeviceFloats;
@@ -164,7 +165,7 @@ class MixContractTest extends BackendContract {
                 backend(),
                 graph,
                 state,
-                new PlanCompiler.Options(
+                new PlanOptions(
                     n, LossSpec.crossEntropy(), true, normalization, feed, SEED, null, spec)));
     MixDraw draw = new MixDraw(spec, image, SEED);
     for (int batch = 0; batch < 3; batch++) {

@@ -11,6 +11,7 @@ import convtrain.graph.OptimizerSpec;
 import convtrain.graph.UpdateSpec;
 import convtrain.plan.Plan;
 import convtrain.plan.PlanCompiler;
+import convtrain.plan.PlanOptions;
 import convtrain.plan.RunState;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
@@ -112,7 +113,7 @@ public final class PlanRun implements AutoCloseable {
             backend,
             graph,
             state,
-            new PlanCompiler.Options(n, by, training, normalization, feed, seed));
+            new PlanOptions(n, by, training, normalization, feed, seed, null, null));
     plans.add(plan);
     return plan;
   }

@@ -342,10 +342,8 @@ class TrainerTest {
   void evaluationAgreesWithScoreAndPredictions() throws Exception {
     RunConfig run = config();
     var graph = convtrain.graph.ModelGraph.of(run.model());
-    var normalization = Trainer.normalization(run, graph);
     try (var state = new convtrain.plan.RunState(backend, graph, 128, null, 1);
-        Evaluator evaluator =
-            new Evaluator(backend, graph, state, run.train().loss(), normalization)) {
+        Evaluator evaluator = new Evaluator(backend, graph, state, Scoring.of(run, graph))) {
       state.initialize(5);
       var score = evaluator.score(test);
       Evaluation evaluation = evaluator.evaluate("test", test);
@@ -379,9 +377,8 @@ class TrainerTest {
   private StepMetrics scored(String loss) throws Exception {
     RunConfig run = config(loss);
     ModelGraph graph = ModelGraph.of(run.model());
-    var normalization = Trainer.normalization(run, graph);
     try (var state = new convtrain.plan.RunState(backend, graph, 128, null, 1);
-        var evaluator = new Evaluator(backend, graph, state, run.train().loss(), normalization)) {
+        var evaluator = new Evaluator(backend, graph, state, Scoring.of(run, graph))) {
       state.initialize(5);
       return evaluator.score(test);
     }
@@ -391,9 +388,8 @@ class TrainerTest {
   void predictionsAfterSquaredErrorAreTheNetworksOutput() throws Exception {
     RunConfig run = config("train.loss=mse");
     ModelGraph graph = ModelGraph.of(run.model());
-    var normalization = Trainer.normalization(run, graph);
     try (var state = new convtrain.plan.RunState(backend, graph, 128, null, 1);
-        var evaluator = new Evaluator(backend, graph, state, run.train().loss(), normalization)) {
+        var evaluator = new Evaluator(backend, graph, state, Scoring.of(run, graph))) {
       state.initialize(5);
       byte[] image = new byte[784];
       test.copyImage(0, ByteBuffer.wrap(image));
