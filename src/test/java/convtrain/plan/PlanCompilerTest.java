@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import convtrain.backend.Backend;
+import convtrain.backend.DeviceMemoryException;
 import convtrain.backend.cpu.CpuBackend;
 import convtrain.config.RunConfigLoader;
 import convtrain.graph.LossSpec;
@@ -260,7 +261,9 @@ class PlanCompilerTest {
           .isInstanceOf(PlanException.class)
           .hasMessageStartingWith("training at batch size 32 needs ")
           .hasMessageContaining(" most goes to: conv2d1 (conv2d) ")
-          .hasMessageEndingWith("; train.batch_size=16 would fit");
+          .hasMessageEndingWith(
+              "; a plan of batch size 16 fits: try train.batch_size=16, or less, for scoring and an"
+                  + " epoch's last smaller batch take memory beside it");
       backend.limitMemory(state);
       assertThatThrownBy(() -> run.plan(32, true))
           .hasMessageContaining("0.0 MiB are free on cpu")
@@ -270,6 +273,45 @@ class PlanCompilerTest {
       assertThatThrownBy(() -> run.plan(32, false))
           .hasMessageStartingWith("scoring at batch size 32 needs ")
           .hasMessageEndingWith("; use a smaller model or free memory on the device");
+      assertThat(backend.openOps()).isZero();
+      assertThat(backend.openBuffers()).isEqualTo(open);
+    }
+  }
+
+  @Test
+  void whatFailsInSearchOfABatchSizeThatFitsDoesNotHideWhatWasWanted() {
+    WatchedBackend backend = new WatchedBackend(cpu);
+    try (PlanRun run = run(backend, graph(CONV + ", " + HEAD), 32)) {
+      backend.limitMemory(run.state().bytes());
+      // The plan's three ops are made; the first one of a smaller batch is not.
+      backend.failAtCall(3);
+      assertThatThrownBy(() -> run.plan(32, true))
+          .hasMessageStartingWith("training at batch size 32 needs ")
+          .hasMessageEndingWith(
+              "no batch size fits: use a smaller model or free memory on the device");
+      assertThat(backend.openOps()).isZero();
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "conv2d | conv2d1 (conv2d) with input [[2, 6, 6]] and batch size 32 cannot be made on cpu",
+        "bind | conv2d1 (conv2d) with input [[2, 6, 6]] and batch size 32 cannot be made on cpu",
+        "update | training at batch size 32 cannot be made on cpu"
+      })
+  void opThatLacksMemoryIsAdvisedToo(String method, String where) {
+    WatchedBackend backend = new WatchedBackend(cpu);
+    try (PlanRun run = run(backend, graph(CONV + ", " + HEAD), 32)) {
+      long open = backend.openBuffers();
+      backend.limitBatch(8, method);
+      assertThatThrownBy(() -> run.plan(32, true))
+          .isInstanceOf(PlanException.class)
+          .hasMessageStartingWith(
+              where + ": out of device memory: 3.0 MiB asked for, 1.0 MiB free; ")
+          .hasMessageContaining("; a plan of batch size 8 fits: try train.batch_size=8, or less, ")
+          .hasCauseInstanceOf(DeviceMemoryException.class);
       assertThat(backend.openOps()).isZero();
       assertThat(backend.openBuffers()).isEqualTo(open);
     }

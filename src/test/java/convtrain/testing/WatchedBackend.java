@@ -20,6 +20,8 @@ public final class WatchedBackend extends ForwardingBackend {
   private long memoryBytes = Long.MAX_VALUE;
   private int failAt = Integer.MAX_VALUE;
   private String failIn = "";
+  private int largestBatch = Integer.MAX_VALUE;
+  private String lacksMemoryIn = "";
   private int opened;
   private int closed;
 
@@ -40,6 +42,16 @@ public final class WatchedBackend extends ForwardingBackend {
   /** Makes the device small. */
   public void limitMemory(long bytes) {
     memoryBytes = bytes;
+  }
+
+  /**
+   * Makes ops of larger batches lack memory of their own.
+   *
+   * @param method that fails, {@code bind}, or the factory's
+   */
+  public void limitBatch(int samples, String method) {
+    largestBatch = samples;
+    lacksMemoryIn = method;
   }
 
   /** Calls that made or bound an op. */
@@ -93,14 +105,14 @@ public final class WatchedBackend extends ForwardingBackend {
                   && method.getReturnType() != Object.class) {
             return call(factory, method, arguments);
           }
-          count(method);
+          count(method, batchSize);
           Object op = call(factory, method, arguments);
           opened++;
-          return watched((Op) op);
+          return watched((Op) op, batchSize);
         });
   }
 
-  private Op watched(Op op) {
+  private Op watched(Op op, int batchSize) {
     return proxy(
         Op.class,
         (self, method, arguments) -> {
@@ -108,7 +120,7 @@ public final class WatchedBackend extends ForwardingBackend {
             throw new IllegalArgumentException("status 7");
           }
           if (method.getName().equals("bind")) {
-            count(method);
+            count(method, batchSize);
           }
           if (method.getName().equals("close")) {
             closed++;
@@ -117,7 +129,10 @@ public final class WatchedBackend extends ForwardingBackend {
         });
   }
 
-  private void count(Method method) {
+  private void count(Method method, int batchSize) {
+    if (batchSize > largestBatch && method.getName().equals(lacksMemoryIn)) {
+      throw new DeviceMemoryException(3L << 20, 1L << 20);
+    }
     if (methodCalls.size() == failAt) {
       throw new IllegalArgumentException("told to fail at " + method.getName());
     }
