@@ -9,7 +9,6 @@ import convtrain.config.RunConfig;
 import convtrain.config.RunConfigLoader;
 import convtrain.data.Dataset;
 import convtrain.data.Sampler;
-import convtrain.graph.ModelGraph;
 import convtrain.plan.Plan;
 import convtrain.plan.RunState;
 import java.io.IOException;
@@ -47,15 +46,11 @@ public final class Trainer implements AutoCloseable {
   private final Progress progress;
   private final Soundness soundness;
   private final Plans plans;
-  private final Evaluator evaluator;
+  private final EpochScorer scorer;
   private final Course course;
+  private final EpochClock clock = new EpochClock();
   private int epochInProgress = 1;
   private int stepInProgress;
-
-  /** Spent on the epoch in progress before this object took it up. */
-  private double secondsBefore;
-
-  private double secondsInProgress;
 
   /** Makes the plans' state and draws the initial weights. */
   public Trainer(Backend backend, RunConfig run, Data data, TrainListener listener) {
@@ -70,18 +65,19 @@ public final class Trainer implements AutoCloseable {
     checkpoints = run.train().checkpointEvery();
     accumulateSteps = run.train().accumulateSteps();
     course = new Course(run.train());
-    ModelGraph graph = setup.graph();
     int updates = setup.scheduleSteps();
     try {
       state =
-          owned.add(new RunState(backend, graph, setup.batchSize(), run.train().update(), updates));
+          owned.add(
+              new RunState(
+                  backend, setup.graph(), setup.batchSize(), run.train().update(), updates));
       soundness = new Soundness(state, course, sampler.stepsPerEpoch());
       progress =
           owned.add(new Progress(state.metricsReadback(backend), this::tell, System::nanoTime));
       state.setSchedule(rates.table(updates));
       state.initialize(run.seed());
       plans = owned.add(Plans.ofTraining(backend, setup, state));
-      evaluator = owned.add(new Evaluator(backend, graph, state, Scoring.of(run, graph)));
+      scorer = owned.add(new EpochScorer(backend, setup, state, data, soundness));
     } catch (RuntimeException | Error e) {
       Owned.closeAfter(e, owned);
       throw e;
@@ -128,15 +124,14 @@ public final class Trainer implements AutoCloseable {
     position.history().forEach(this::completed);
     epochInProgress = position.epoch();
     stepInProgress = position.batch();
-    secondsBefore = position.trainSeconds();
-    secondsInProgress = secondsBefore;
+    clock.set(position.trainSeconds());
   }
 
   /** All that {@link #resume} needs; waits for the device. */
   public Checkpoint checkpoint() {
     return Checkpoint.of(
         RunConfigLoader.toJson(run),
-        new Position(epochInProgress, stepInProgress, secondsInProgress, course.epochs()),
+        new Position(epochInProgress, stepInProgress, clock.seconds(), course.epochs()),
         state);
   }
 
@@ -175,10 +170,7 @@ public final class Trainer implements AutoCloseable {
   /** All that will be needed: what does not fit ends the run before it has cost an epoch. */
   private void makePlans() {
     plans.prepare(sampler.samplesPerEpoch());
-    evaluator.prepare(data.test().size());
-    if (data.validation() != null) {
-      evaluator.prepare(data.validation().size());
-    }
+    scorer.prepare();
   }
 
   /** Whether it stands behind the first step. */
@@ -197,33 +189,35 @@ public final class Trainer implements AutoCloseable {
   }
 
   private boolean trainEpoch(int epoch, BooleanSupplier stop) {
-    if (stepInProgress == 0) {
-      state.clearMetrics();
-    }
-    startFeed(epoch);
-    long started = System.nanoTime() - (long) (secondsBefore * 1e9);
-    progress.begin(epoch);
+    begin(epoch);
     for (int n = plans.feed().next(); n > 0; n = plans.feed().next()) {
       if (stop.getAsBoolean()) {
-        checkedEnd(epoch);
-        secondsInProgress = (System.nanoTime() - started) / 1e9;
+        pause(epoch);
         return false;
       }
       stepInProgress++;
       step(plans.of(n));
       progress.stepDone(stepInProgress);
       if (stepInProgress < sampler.stepsPerEpoch() && checkpoints.afterStep(stepsDone())) {
-        checkedEnd(epoch);
-        long paused = System.nanoTime();
-        secondsInProgress = (paused - started) / 1e9;
+        pause(epoch);
         listener.checkpointDue();
-        started += System.nanoTime() - paused;
+        clock.start();
       }
     }
-    StepMetrics metrics = checkedEnd(epoch);
+    StepMetrics metrics = pause(epoch);
     tell(epoch, stepInProgress, metrics);
-    endEpoch(score(epoch, metrics, (System.nanoTime() - started) / 1e9));
+    end(scorer.score(epoch, rates, metrics, clock.seconds()));
     return true;
+  }
+
+  /** Begins an epoch, or goes on with it. */
+  private void begin(int epoch) {
+    if (stepInProgress == 0) {
+      state.clearMetrics();
+    }
+    startFeed(epoch);
+    progress.begin(epoch);
+    clock.start();
   }
 
   /** An update follows every so many batches, and the epoch's last one. */
@@ -249,13 +243,12 @@ public final class Trainer implements AutoCloseable {
     return (epochInProgress - 1L) * sampler.stepsPerEpoch() + stepInProgress;
   }
 
-  private void endEpoch(EpochRecord epoch) {
+  private void end(EpochRecord epoch) {
     boolean due = checkpoints.afterEpoch(epoch.epoch()) || checkpoints.afterStep(stepsDone());
     completed(epoch);
     epochInProgress++;
     stepInProgress = 0;
-    secondsBefore = 0;
-    secondsInProgress = 0;
+    clock.set(0);
     listener.epoch(epoch);
     if (due || isComplete()) {
       listener.checkpointDue();
@@ -267,39 +260,13 @@ public final class Trainer implements AutoCloseable {
     listener.step(epoch, step, sampler.stepsPerEpoch(), metrics.loss(), metrics.accuracy());
   }
 
-  private StepMetrics checkedEnd(int epoch) {
+  /** Waits for the steps, stops the clock and makes sure of what they left. */
+  private StepMetrics pause(int epoch) {
     backend.synchronize();
     StepMetrics metrics = state.metrics();
     soundness.checkLoss(epoch, metrics);
     soundness.checkWeights(epoch);
-    return metrics;
-  }
-
-  private EpochRecord score(int epoch, StepMetrics train, double trainSeconds) {
-    long started = System.nanoTime();
-    StepMetrics test = scored("test", data.test(), epoch);
-    StepMetrics validation =
-        data.validation() == null ? null : scored("validation", data.validation(), epoch);
-    long step = state.step();
-    return new EpochRecord(
-        epoch,
-        run.train().epochs(),
-        step,
-        rates.lr(step - 1),
-        train.loss(),
-        train.accuracy(),
-        test.loss(),
-        test.accuracy(),
-        trainSeconds,
-        (System.nanoTime() - started) / 1e9,
-        train.samples() / trainSeconds,
-        validation == null ? null : validation.loss(),
-        validation == null ? null : validation.accuracy());
-  }
-
-  private StepMetrics scored(String split, Dataset samples, int epoch) {
-    StepMetrics metrics = evaluator.score(samples);
-    soundness.checkScore(split, epoch, metrics);
+    clock.stop();
     return metrics;
   }
 
