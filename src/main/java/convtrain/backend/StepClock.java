@@ -24,23 +24,8 @@ public final class StepClock {
 
   /** Updates done. */
   public static long read(DeviceBuffer clock) {
-    return host(clock).getLong(UPDATES);
-  }
-
-  /** Batches seen; as many as updates where gradients are not accumulated. */
-  public static long readBatches(DeviceBuffer clock) {
-    return host(clock).getLong(BATCHES);
-  }
-
-  private static ByteBuffer host(DeviceBuffer clock) {
     ByteBuffer bytes = ByteBuffer.allocateDirect(BACKEND).order(ByteOrder.nativeOrder());
     clock.read(0, bytes);
-    return bytes;
-  }
-
-  /** Sets batches and updates, of which none is pending. */
-  public static void write(DeviceBuffer clock, long step) {
-    ByteBuffer bytes = ByteBuffer.allocateDirect(BACKEND).order(ByteOrder.nativeOrder());
-    clock.write(0, bytes.putLong(BATCHES, step).putLong(UPDATES, step));
+    return bytes.getLong(UPDATES);
   }
 }

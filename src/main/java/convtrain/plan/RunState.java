@@ -246,11 +246,6 @@ public final class RunState implements AutoCloseable {
     return StepClock.read(clock);
   }
 
-  /** Batches seen so far; more than {@link #step} where gradients are accumulated. */
-  public long batches() {
-    return StepClock.readBatches(clock);
-  }
-
   /** What the loss op has added up since {@link #clearMetrics}. */
   public StepMetrics metrics() {
     return StepMetrics.read(metrics, hostMetrics);

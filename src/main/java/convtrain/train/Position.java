@@ -18,8 +18,6 @@ record Position(int epoch, int batch, double trainSeconds, List<EpochRecord> his
   private static final JsonMapper JSON =
       JsonMapper.builder().propertyNamingStrategy(PropertyNamingStrategies.SNAKE_CASE).build();
 
-  static final Position START = new Position(1, 0, 0, List.of());
-
   Position {
     history = List.copyOf(history);
     if (epoch != history.size() + 1 || batch < 0) {

@@ -20,6 +20,7 @@ import convtrain.plan.PlanCompiler;
 import convtrain.plan.PlanOptions;
 import convtrain.plan.RunState;
 import convtrain.testing.ArraySamples;
+import convtrain.testing.Clocks;
 import convtrain.testing.DeviceFloats;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -116,7 +117,7 @@ class MixContractTest extends BackendContract {
                 .mix(spec, image, CLASSES, state, floats(staged), ints(labels), x, targets));
     MixDraw draw = new MixDraw(spec, image, SEED);
     for (long batch : new long[] {0, 1, 7, (1L << 32) + 3}) {
-      StepClock.write(clock, batch);
+      Clocks.set(clock, batch);
       draw.draw(batch);
       op.forward();
       backend().synchronize();

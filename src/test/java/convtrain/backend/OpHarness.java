@@ -11,6 +11,7 @@ import convtrain.graph.OptimizerSpec;
 import convtrain.graph.ParameterSpec;
 import convtrain.graph.Shape;
 import convtrain.testing.ArraySamples;
+import convtrain.testing.Clocks;
 import convtrain.testing.DeviceFloats;
 import convtrain.testing.ReferenceNet;
 import java.util.ArrayList;
@@ -223,7 +224,7 @@ final class OpHarness implements AutoCloseable {
 
   /** Sets the run's step, which random masks depend on. */
   void setStep(long step) {
-    StepClock.write(clock, step);
+    Clocks.set(clock, step);
   }
 
   /**

@@ -13,6 +13,7 @@ import convtrain.graph.MixSpec;
 import convtrain.graph.Precision;
 import convtrain.graph.Shape;
 import convtrain.testing.ArraySamples;
+import convtrain.testing.Clocks;
 import convtrain.testing.DeviceFloats;
 import convtrain.testing.SpecJson;
 import java.nio.ByteBuffer;
@@ -127,7 +128,7 @@ class ReducedStepTest extends ReducedContract {
     Computation mixing =
         (backend, precision) -> {
           DeviceBuffer clock = own(backend.allocate(StepClock.BYTES));
-          StepClock.write(clock, 7);
+          Clocks.set(clock, 7);
           DeviceBuffer x = tensor(backend, precision, new float[N * image.elements()]);
           DeviceBuffer staged = tensor(backend, precision, normals(N * image.elements()));
           DeviceBuffer targets = own(backend.allocate(N * CLASSES * Float.BYTES));
@@ -168,7 +169,7 @@ class ReducedStepTest extends ReducedContract {
           DeviceBuffer metrics = own(backend.allocate(StepMetrics.BYTES));
           StepMetrics.clear(metrics);
           DeviceBuffer clock = own(backend.allocate(StepClock.BYTES));
-          StepClock.write(clock, 3);
+          Clocks.set(clock, 3);
           Op op =
               own(
                   backend

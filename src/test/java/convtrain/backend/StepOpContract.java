@@ -1,5 +1,6 @@
 package convtrain.backend;
 
+import convtrain.testing.Clocks;
 import convtrain.testing.DeviceFloats;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -39,7 +40,7 @@ abstract class StepOpContract extends BackendContract {
 
   final DeviceBuffer clock(long step) {
     DeviceBuffer clock = own(backend().allocate(StepClock.BYTES));
-    StepClock.write(clock, step);
+    Clocks.set(clock, step);
     return clock;
   }
 

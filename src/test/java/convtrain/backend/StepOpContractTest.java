@@ -8,6 +8,7 @@ import convtrain.graph.DataPlacement;
 import convtrain.graph.LossSpec;
 import convtrain.graph.Shape;
 import convtrain.testing.ArraySamples;
+import convtrain.testing.Clocks;
 import convtrain.testing.DeviceFloats;
 import convtrain.testing.Golden;
 import java.nio.ByteBuffer;
@@ -86,13 +87,13 @@ class StepOpContractTest extends StepOpContract {
     assertThat(StepMetrics.read(metrics).firstBadStep()).isEqualTo(-1);
     DeviceFloats.write(new float[] {1, 2, bad, 4}, logits);
     for (int step = 7; step < 9; step++) {
-      StepClock.write(clock, step);
+      Clocks.set(clock, step);
       op.forward();
       backend().synchronize();
       assertThat(StepMetrics.read(metrics).firstBadStep()).isEqualTo(7);
     }
     DeviceFloats.write(new float[] {1, 2, 3, 4}, logits);
-    StepClock.write(clock, 9);
+    Clocks.set(clock, 9);
     op.forward();
     backend().synchronize();
     assertThat(StepMetrics.read(metrics).firstBadStep()).isEqualTo(7);

@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import convtrain.backend.OpFactory.UpdateRule;
 import convtrain.graph.EmaSpec;
 import convtrain.graph.OptimizerSpec;
+import convtrain.testing.Clocks;
 import convtrain.testing.DeviceFloats;
 import convtrain.testing.Golden;
 import convtrain.testing.ReferenceOptimizer;
@@ -209,7 +210,7 @@ class UpdateOpContractTest extends StepOpContract {
         update.forward();
       }
       backend().synchronize();
-      assertThat(StepClock.readBatches(clock)).isEqualTo(batch + 1);
+      assertThat(Clocks.batches(clock)).isEqualTo(batch + 1);
       assertThat(StepClock.read(clock)).isEqualTo(batch < 2 ? 0 : batch < 4 ? 1 : 2);
     }
     double[] found = DeviceFloats.doubles(DeviceFloats.read(w));
@@ -231,7 +232,7 @@ class UpdateOpContractTest extends StepOpContract {
     for (int update = 1; update <= 6 * every; update++) {
       float[] value = normals(elements, random);
       DeviceFloats.write(value, values);
-      StepClock.write(clock, update);
+      Clocks.set(clock, update);
       op.forward();
       backend().synchronize();
       if (update % every == 0) {

@@ -78,7 +78,8 @@ class CheckpointsTest {
       Map<String, String> metadata = new TreeMap<>(whole.metadata());
       metadata.put(key, value);
       Checkpoint damaged =
-          new Checkpoint(Position.START, new SafeTensors(metadata, whole.tensors()));
+          new Checkpoint(
+              new Position(1, 0, 0, List.of()), new SafeTensors(metadata, whole.tensors()));
       float[] before = weights(trainer);
       assertThatThrownBy(() -> trainer.resume(damaged))
           .isInstanceOf(IllegalArgumentException.class)

@@ -12,6 +12,7 @@ import convtrain.backend.StepMetrics;
 import convtrain.graph.LossSpec;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Precision;
+import convtrain.testing.Clocks;
 import convtrain.testing.DeviceFloats;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -190,7 +191,7 @@ class LossScaleTest {
     update.forward();
     backend.synchronize();
     assertThat(DeviceFloats.read(parameters)).containsExactly(-1.5f, 2, 3, 4, 5);
-    assertThat(StepClock.readBatches(clock)).isEqualTo(4);
+    assertThat(Clocks.batches(clock)).isEqualTo(4);
     assertThat(StepClock.read(clock)).isEqualTo(2);
   }
 
@@ -199,7 +200,7 @@ class LossScaleTest {
     Op update = update(PLAIN, 0, 1);
     step(update, Double.NaN, 0, 0, 0, 0);
     assertThat(lossScale()).isEqualTo(FIRST / 2);
-    StepClock.write(clock, 0);
+    Clocks.set(clock, 0);
     assertThat(lossScale()).isEqualTo(FIRST);
   }
 }

@@ -60,7 +60,7 @@ public final class CudaFeed implements Feed {
   }
 
   /** Where the samples of this pass are: resident or streamed; null before the first. */
-  public DataPlacement placed() {
+  DataPlacement placed() {
     if (source == null) {
       return null;
     }

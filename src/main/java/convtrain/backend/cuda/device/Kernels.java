@@ -85,7 +85,7 @@ public final class Kernels implements AutoCloseable {
   }
 
   /** How many files the compiler was given so far, rather than the cache. */
-  public int compilations() {
+  int compilations() {
     return compilations;
   }
 
