@@ -4,7 +4,7 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * The memory of one op. Activations and their gradients are [N, H, W, C], in the precision of
+ * The memory of one layer. Activations and their gradients are [N, H, W, C], in the precision of
  * {@link OpFactory#precision}.
  *
  * @param x inputs
@@ -15,8 +15,8 @@ import java.util.Map;
  *     as {@link OpFactory#parameterLayout} said
  * @param gradients their gradients, same names and layout; trained ones only, empty without
  *     backward
- * @param saved {@link Op.Needs#savedBytes}, or null if none
- * @param scratch {@link Op.Needs#scratchBytes} or more, or null if none
+ * @param saved {@link LayerOp.Needs#savedBytes}, or null if none
+ * @param scratch {@link LayerOp.Needs#scratchBytes} or more, or null if none
  */
 public record Binding(
     List<DeviceBuffer> x,

@@ -18,7 +18,7 @@ import java.util.Map;
  * Makes the ops of one plan, for one batch size. One method per layer type comes from {@link
  * LayerSpec.Visitor}; the rest of a step (staging, loss, update) are ops too.
  */
-public interface OpFactory extends LayerSpec.Visitor<Op, OpFactory.Context> {
+public interface OpFactory extends LayerSpec.Visitor<LayerOp, OpFactory.Context> {
   /**
    * What an op is made for.
    *

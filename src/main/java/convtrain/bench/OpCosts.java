@@ -7,6 +7,7 @@ import convtrain.graph.ParameterSpec;
 import convtrain.graph.Shape;
 import convtrain.graph.UpdateSpec;
 import convtrain.plan.Plan;
+import convtrain.plan.Plan.Phase;
 import convtrain.plan.Work;
 import java.util.List;
 import java.util.function.Predicate;
@@ -60,7 +61,7 @@ final class OpCosts {
   OpCosts(Plan plan, ModelGraph graph, UpdateSpec update) {
     samples = plan.batchSize();
     elementBytes = plan.precision().elementBytes();
-    training = plan.steps().stream().anyMatch(Plan.Step::backward);
+    training = plan.steps().stream().anyMatch(step -> step.phase() == Phase.BACKWARD);
     mixes = plan.steps().stream().anyMatch(step -> step.work().kind() == Work.Kind.MIX);
     classes = graph.classes();
     trained = graph.trainableParameters();
@@ -71,7 +72,7 @@ final class OpCosts {
   OpCost of(Plan.Step step) {
     Work work = step.work();
     return switch (work.kind()) {
-      case LAYER -> step.backward() ? backward(work) : forward(work);
+      case LAYER -> step.phase() == Phase.BACKWARD ? backward(work) : forward(work);
       case STAGE -> moved(samples * (elements(work.in()) + 2 * Integer.BYTES) + batch(work.out()));
       case MIX -> moved(2 * batch(work.out()) + samples * (Integer.BYTES + classes * Float.BYTES));
       case LOSS -> moved(loss(work.out()));

@@ -7,6 +7,7 @@ import convtrain.config.RunConfig;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
 import convtrain.plan.Plan;
+import convtrain.plan.Plan.Phase;
 import convtrain.train.Rehearsal;
 import java.util.ArrayList;
 import java.util.List;
@@ -102,7 +103,7 @@ public final class Profiler {
     return new Profile(
         run.name(),
         backend.description(),
-        plan.steps().stream().noneMatch(Plan.Step::backward),
+        plan.steps().stream().noneMatch(step -> step.phase() == Phase.BACKWARD),
         plan.batchSize(),
         plan.precision().word(),
         steps.size(),

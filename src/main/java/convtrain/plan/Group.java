@@ -1,6 +1,6 @@
 package convtrain.plan;
 
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.graph.Node;
 import convtrain.plan.Work.Kind;
 import java.util.ArrayList;
@@ -24,7 +24,7 @@ record Group(
     int output,
     List<Boolean> inputGradients,
     boolean needsGradient,
-    Op op) {
+    LayerOp op) {
 
   /** {@code bn1 (batch_norm2d) + relu1 (relu)}, for messages and profiles. */
   String label() {

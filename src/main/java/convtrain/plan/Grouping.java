@@ -1,6 +1,6 @@
 package convtrain.plan;
 
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory;
 import convtrain.graph.Node;
 import convtrain.graph.ParameterSpec;
@@ -56,11 +56,11 @@ final class Grouping {
 
   private void add(Node head, List<Node> fused, int output) {
     List<Boolean> needed = head.inputs().stream().map(this::needsGradient).toList();
-    Op op = make(head, fused, needed);
+    LayerOp op = make(head, fused, needed);
     groups.add(new Group(groups.size(), head, fused, output, needed, needsGradient(output), op));
   }
 
-  private Op make(Node head, List<Node> fused, List<Boolean> needed) {
+  private LayerOp make(Node head, List<Node> fused, List<Boolean> needed) {
     OpFactory.Context context =
         new OpFactory.Context(head, fused, needed, plan.state().layoutsOf(head), plan.random());
     try {

@@ -2,6 +2,7 @@ package convtrain.plan;
 
 import convtrain.backend.Backend;
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.LayerOp;
 import convtrain.backend.Op;
 import convtrain.backend.Owned;
 import convtrain.backend.Timer;
@@ -34,17 +35,16 @@ public final class Plan implements AutoCloseable {
    * @param label layer and type, {@code conv1 (conv2d)}; or what else it is
    * @param phase which part of the step
    * @param op what runs
-   * @param backward whether its backward pass runs, rather than its forward pass
+   * @param enqueue the pass of it that this entry is
    * @param work what it computes
    */
-  public record Step(String label, Phase phase, Op op, boolean backward, Work work) {
-    /** Enqueues it. */
-    public void run() {
-      if (backward) {
-        op.backward();
-      } else {
-        op.forward();
-      }
+  public record Step(String label, Phase phase, Op op, Runnable enqueue, Work work) {
+    static Step forward(String label, Phase phase, Op op, Work work) {
+      return new Step(label, phase, op, op::forward, work);
+    }
+
+    static Step backward(String label, LayerOp op, Work work) {
+      return new Step(label, Phase.BACKWARD, op, op::backward, work);
     }
   }
 
@@ -134,7 +134,7 @@ public final class Plan implements AutoCloseable {
 
   private void run(Step step) {
     try {
-      step.run();
+      step.enqueue().run();
       backend.afterOp();
     } catch (RuntimeException e) {
       throw new PlanException(

@@ -73,7 +73,7 @@ final class StepList {
 
   private void addForward() {
     for (Group group : groups) {
-      steps.add(new Step(group.label(), Phase.FORWARD, group.op(), false, group.work()));
+      steps.add(Step.forward(group.label(), Phase.FORWARD, group.op(), group.work()));
     }
   }
 
@@ -107,7 +107,7 @@ final class StepList {
         Work work = Work.sum(parts.size(), graph.shapeOf(y));
         add("gradient sum of " + group.label(), Phase.BACKWARD, work, sum);
       }
-      steps.add(new Step(group.label(), Phase.BACKWARD, group.op(), true, group.work()));
+      steps.add(Step.backward(group.label(), group.op(), group.work()));
     }
   }
 
@@ -138,6 +138,6 @@ final class StepList {
 
   private void add(String label, Phase phase, Work work, Op op) {
     plan.owned().add(op);
-    steps.add(new Step(label, phase, op, false, work));
+    steps.add(Step.forward(label, phase, op, work));
   }
 }

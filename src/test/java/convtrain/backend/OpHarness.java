@@ -37,7 +37,7 @@ final class OpHarness implements AutoCloseable {
     EVALUATION
   }
 
-  private record Group(Node head, int output, Op op) {}
+  private record Group(Node head, int output, LayerOp op) {}
 
   private final Backend backend;
   private final ModelGraph graph;
@@ -124,8 +124,8 @@ final class OpHarness implements AutoCloseable {
     }
   }
 
-  private Op make(Node head, List<Node> fused) {
-    Op op =
+  private LayerOp make(Node head, List<Node> fused) {
+    LayerOp op =
         head.spec()
             .accept(
                 factory,
@@ -166,7 +166,7 @@ final class OpHarness implements AutoCloseable {
         dx.add(part);
         parts.computeIfAbsent(input, key -> new ArrayList<>()).add(part);
       }
-      Op.Needs needs = group.op.needs();
+      LayerOp.Needs needs = group.op.needs();
       group.op.bind(
           new Binding(
               group.head.inputs().stream().map(values::get).toList(),

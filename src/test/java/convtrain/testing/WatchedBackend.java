@@ -4,6 +4,7 @@ import convtrain.backend.Backend;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.DeviceMemoryException;
 import convtrain.backend.ForwardingBackend;
+import convtrain.backend.LayerOp;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
 import java.lang.reflect.InvocationHandler;
@@ -114,7 +115,7 @@ public final class WatchedBackend extends ForwardingBackend {
 
   private Op watched(Op op, int batchSize) {
     return proxy(
-        Op.class,
+        op instanceof LayerOp ? LayerOp.class : Op.class,
         (self, method, arguments) -> {
           if (method.getName().equals(failIn)) {
             throw new IllegalArgumentException("status 7");
@@ -139,7 +140,7 @@ public final class WatchedBackend extends ForwardingBackend {
     methodCalls.add(method.getName());
   }
 
-  private static <T> T proxy(Class<T> type, InvocationHandler handler) {
+  private static <T> T proxy(Class<? extends T> type, InvocationHandler handler) {
     return type.cast(Proxy.newProxyInstance(type.getClassLoader(), new Class<?>[] {type}, handler));
   }
 

@@ -1,6 +1,7 @@
 package convtrain.backend.cpu.op;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Op;
 import convtrain.backend.OpFactory.Augmentation;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
@@ -14,7 +15,7 @@ import java.util.Arrays;
  * The start of a training step on varied images: batch bytes [N, C, H, W] become normalised
  * elements [N, H, W, C], the samples dealt out to the workers; labels are copied.
  */
-final class AugmentedStageOp extends ForwardOnly {
+final class AugmentedStageOp implements Op {
   private final Workers workers;
   private final int batch;
   private final CpuFeed feed;

@@ -2,7 +2,7 @@ package convtrain.backend.cpu.op;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
@@ -27,7 +27,7 @@ import java.util.List;
  * <p>Saved memory: mean, variance, scaled weight, scaled bias (each C values as often as the
  * primitives repeat them, in steps of 64 bytes), then oneDNN's workspace.
  */
-final class BatchNormOp implements Op {
+final class BatchNormOp implements LayerOp {
   private final Owned owned = new Owned();
   private final Precision precision;
   private final boolean training;

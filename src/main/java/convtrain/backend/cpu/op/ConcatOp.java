@@ -3,7 +3,7 @@ package convtrain.backend.cpu.op;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
@@ -17,7 +17,7 @@ import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.memory_desc_vector;
 
 /** The inputs' channels one after the other; going back, each input takes its channels of dy. */
-final class ConcatOp implements Op {
+final class ConcatOp implements LayerOp {
   private static final int CHANNELS = 1;
 
   private final Owned owned = new Owned();

@@ -3,7 +3,7 @@ package convtrain.backend.cpu.op;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_BIAS;
 
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
@@ -31,7 +31,7 @@ import org.bytedeco.dnnl.memory;
  * reference loops, a thousand times slower. In bf16 a pass towards few channels runs as {@link
  * ConvGeometry}'s folded one.
  */
-final class ConvOp implements Op {
+final class ConvOp implements LayerOp {
   private final Owned owned = new Owned();
   private final Dnnl dnnl;
   private final Workers workers;

@@ -3,6 +3,7 @@ package convtrain.backend.cpu.op;
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Feed;
+import convtrain.backend.LayerOp;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
 import convtrain.backend.ParameterLayout;
@@ -70,72 +71,72 @@ public final class CpuOps implements OpFactory {
   }
 
   @Override
-  public Op conv2d(LayerSpec.Conv2d spec, Context context) {
+  public LayerOp conv2d(LayerSpec.Conv2d spec, Context context) {
     return new ConvOp(dnnl, workers, batch, training, spec, context);
   }
 
   @Override
-  public Op linear(LayerSpec.Linear spec, Context context) {
+  public LayerOp linear(LayerSpec.Linear spec, Context context) {
     return new LinearOp(dnnl, workers, batch, training, spec, context);
   }
 
   @Override
-  public Op batchNorm2d(LayerSpec.BatchNorm2d spec, Context context) {
+  public LayerOp batchNorm2d(LayerSpec.BatchNorm2d spec, Context context) {
     return new BatchNormOp(dnnl, batch, training, spec, context, masks);
   }
 
   @Override
-  public Op maxPool2d(LayerSpec.MaxPool2d spec, Context context) {
+  public LayerOp maxPool2d(LayerSpec.MaxPool2d spec, Context context) {
     return pool(PoolOp.Kind.MAX, spec.window(context.node().in().get(0)), context);
   }
 
   @Override
-  public Op avgPool2d(LayerSpec.AvgPool2d spec, Context context) {
+  public LayerOp avgPool2d(LayerSpec.AvgPool2d spec, Context context) {
     PoolOp.Kind kind =
         spec.countIncludePad() ? PoolOp.Kind.MEAN_WITH_PADDING : PoolOp.Kind.MEAN_OF_PIXELS;
     return pool(kind, spec.window(context.node().in().get(0)), context);
   }
 
   @Override
-  public Op globalAvgPool(LayerSpec.GlobalAvgPool spec, Context context) {
+  public LayerOp globalAvgPool(LayerSpec.GlobalAvgPool spec, Context context) {
     Shape in = context.node().in().get(0);
     Pair whole = new Pair(in.height(), in.width());
     Window2d window = Window2d.over(in, whole, whole, Pair.of(1), Padding.NONE, false);
     return pool(PoolOp.Kind.MEAN_OF_PIXELS, window, context);
   }
 
-  private Op pool(PoolOp.Kind kind, Window2d window, Context context) {
+  private LayerOp pool(PoolOp.Kind kind, Window2d window, Context context) {
     return new PoolOp(dnnl, batch, training, kind, window, context.node());
   }
 
   @Override
-  public Op activation(LayerSpec.Activation spec, Context context) {
+  public LayerOp activation(LayerSpec.Activation spec, Context context) {
     return new ElementwiseOp(dnnl, batch, training, spec, context);
   }
 
   @Override
-  public Op softmax(LayerSpec.AnySoftmax spec, Context context) {
+  public LayerOp softmax(LayerSpec.AnySoftmax spec, Context context) {
     return new SoftmaxOp(dnnl, batch, training, spec, context);
   }
 
   @Override
-  public Op dropout(LayerSpec.Dropout spec, Context context) {
+  public LayerOp dropout(LayerSpec.Dropout spec, Context context) {
     return new DropoutOp(dnnl, batch, training, spec, context, masks);
   }
 
   @Override
-  public Op flatten(LayerSpec.Flatten spec, Context context) {
+  public LayerOp flatten(LayerSpec.Flatten spec, Context context) {
     return new FlattenOp(dnnl, batch, training, context.node());
   }
 
   @Override
-  public Op add(LayerSpec.Add spec, Context context) {
+  public LayerOp add(LayerSpec.Add spec, Context context) {
     int elements = Math.multiplyExact(batch, context.node().out().elements());
     return new SumOp(dnnl, context.node().in().size(), elements);
   }
 
   @Override
-  public Op concat(LayerSpec.Concat spec, Context context) {
+  public LayerOp concat(LayerSpec.Concat spec, Context context) {
     return new ConcatOp(dnnl, batch, context.node());
   }
 

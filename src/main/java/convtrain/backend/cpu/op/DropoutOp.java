@@ -3,7 +3,7 @@ package convtrain.backend.cpu.op;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
@@ -18,7 +18,7 @@ import org.bytedeco.dnnl.memory;
  * Dropout that stands alone: y = x / (1 - p), then what falls is zeroed; the gradient goes the same
  * way. In evaluation it is the identity. See {@link DropoutMasks} for which elements fall.
  */
-final class DropoutOp implements Op {
+final class DropoutOp implements LayerOp {
   private final Owned owned = new Owned();
   private final Precision precision;
   private final boolean training;

@@ -3,7 +3,7 @@ package convtrain.backend.cpu.op;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
@@ -17,7 +17,7 @@ import org.bytedeco.dnnl.memory;
  * y = f(x) for each element. Where the derivative can be told from y (ReLU, sigmoid, tanh), y is
  * written over x and x is not kept.
  */
-final class ElementwiseOp implements Op {
+final class ElementwiseOp implements LayerOp {
   /**
    * @param forward oneDNN's algorithm
    * @param backward the same, or its form that takes y

@@ -1,12 +1,13 @@
 package convtrain.backend.cpu.op;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Op;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Workers;
 import java.nio.FloatBuffer;
 
 /** Combines two flat buffers element by element, in parallel, through arrays that stay cached. */
-abstract class FlatPass extends ForwardOnly {
+abstract class FlatPass implements Op {
   private static final int CHUNK = 2048;
 
   private final Workers workers;

@@ -3,7 +3,7 @@ package convtrain.backend.cpu.op;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
@@ -17,7 +17,7 @@ import org.bytedeco.dnnl.memory;
  * one pixel both orders are one, and if the plan gives output and input the same memory nothing
  * runs.
  */
-final class FlattenOp implements Op {
+final class FlattenOp implements LayerOp {
   private final Owned owned = new Owned();
   private final memory.desc image;
   private final memory.desc flat;

@@ -3,7 +3,7 @@ package convtrain.backend.cpu.op;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
@@ -19,7 +19,7 @@ import org.bytedeco.dnnl.inner_product_forward;
 import org.bytedeco.dnnl.memory;
 
 /** y = x w^T + bias: x [N, in], w [out, in], bias [out], y [N, out]; see {@link ConvOp}. */
-final class LinearOp implements Op {
+final class LinearOp implements LayerOp {
   private final Owned owned = new Owned();
   private final int batch;
   private final int outFeatures;

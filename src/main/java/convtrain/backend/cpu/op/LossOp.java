@@ -1,6 +1,7 @@
 package convtrain.backend.cpu.op;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Op;
 import convtrain.backend.StepClock;
 import convtrain.backend.StepMetrics;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
@@ -18,7 +19,7 @@ import java.nio.FloatBuffer;
  * -log p_k = log(sum over c of exp(z_c - max)) - (z_k - max)
  * </pre>
  */
-final class LossOp extends ForwardOnly {
+final class LossOp implements Op {
   private final int batch;
   private final int classes;
   private final boolean squared;

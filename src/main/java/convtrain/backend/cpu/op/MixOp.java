@@ -1,6 +1,7 @@
 package convtrain.backend.cpu.op;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Op;
 import convtrain.backend.OpFactory.RandomState;
 import convtrain.backend.StepClock;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
@@ -14,7 +15,7 @@ import java.nio.ByteBuffer;
 import java.nio.FloatBuffer;
 
 /** Mixes each sample of a staged batch with the one before it, see {@link MixSpec}. */
-final class MixOp extends ForwardOnly {
+final class MixOp implements Op {
   private final Workers workers;
   private final int batch;
   private final Shape image;

@@ -4,7 +4,7 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
@@ -26,7 +26,7 @@ import org.bytedeco.dnnl.pooling_forward;
  * hang over; there each output is multiplied by the ratio, [1, 1, hOut, wOut], before oneDNN's
  * gradient too.
  */
-final class PoolOp implements Op {
+final class PoolOp implements LayerOp {
   /** What is taken of a window. */
   enum Kind {
     MAX(dnnl_pooling_max),

@@ -3,7 +3,7 @@ package convtrain.backend.cpu.op;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
@@ -14,7 +14,7 @@ import org.bytedeco.dnnl.softmax_backward;
 import org.bytedeco.dnnl.softmax_forward;
 
 /** Softmax over the channels, or its logarithm; the gradient is told from y. */
-final class SoftmaxOp implements Op {
+final class SoftmaxOp implements LayerOp {
   private static final int CHANNELS = 1;
 
   private final Owned owned = new Owned();

@@ -1,6 +1,7 @@
 package convtrain.backend.cpu.op;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Op;
 import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.TensorView;
@@ -13,7 +14,7 @@ import java.nio.ByteBuffer;
  * The start of a step: batch bytes [N, C, H, W] become normalised elements [N, H, W, C], through a
  * table of 256 floats per channel, the samples dealt out to the workers; labels are copied.
  */
-final class StageOp extends ForwardOnly {
+final class StageOp implements Op {
   private final Workers workers;
   private final int batch;
   private final ByteBuffer images;

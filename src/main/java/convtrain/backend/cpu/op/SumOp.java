@@ -4,7 +4,7 @@ import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
@@ -17,7 +17,7 @@ import org.bytedeco.dnnl.memory_desc_vector;
 import org.bytedeco.dnnl.sum;
 
 /** y = sum of the inputs; each input's gradient is dy. */
-final class SumOp implements Op {
+final class SumOp implements LayerOp {
   private final Owned owned = new Owned();
   private final Dnnl dnnl;
   private final memory.desc flat;

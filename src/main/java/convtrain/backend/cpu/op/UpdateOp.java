@@ -1,6 +1,7 @@
 package convtrain.backend.cpu.op;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Op;
 import convtrain.backend.OpFactory.UpdateRule;
 import convtrain.backend.StepClock;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
@@ -14,7 +15,7 @@ import java.nio.FloatBuffer;
  * One optimizer step over the flat buffers, chunk by chunk through arrays that stay in the cache;
  * {@link OptimizerSpec} and {@link UpdateSpec} give the formulas. The clock advances at the end.
  */
-final class UpdateOp extends ForwardOnly {
+final class UpdateOp implements Op {
   private static final int CHUNK = 2048;
 
   /** Keeps the coefficient of a clipped norm finite, as PyTorch does. */

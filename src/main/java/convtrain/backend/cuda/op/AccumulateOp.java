@@ -6,7 +6,7 @@ import convtrain.backend.cuda.device.CudaContext;
 import convtrain.graph.Precision;
 
 /** Adds a batch's gradients to the sum that waits for an update, kernels/accumulate.cu. */
-final class AccumulateOp extends StepOp {
+final class AccumulateOp extends LaunchList {
   AccumulateOp(CudaContext cuda, DeviceBuffer gradients, DeviceBuffer sum, DeviceBuffer clock) {
     super("convtrain:accumulate");
     Grids.Packs packs = Grids.Packs.of(cuda, Precision.FP32, sum.bytes() / Float.BYTES);

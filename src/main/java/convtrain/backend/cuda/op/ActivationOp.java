@@ -1,7 +1,7 @@
 package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.Launch;
@@ -12,7 +12,7 @@ import convtrain.graph.Precision;
  * y = f(x) for each element, kernels/activations.cu. Where the slope can be told from y (ReLU,
  * sigmoid, tanh), y is written over x and x is not kept.
  */
-final class ActivationOp implements Op {
+final class ActivationOp implements LayerOp {
   /**
    * @param name the kernels' name without direction
    * @param fromOutput whether the slope is told from y

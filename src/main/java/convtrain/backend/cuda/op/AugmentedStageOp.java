@@ -19,7 +19,7 @@ import convtrain.graph.Shape;
  * leads to, so that a replayed step needs nothing from the host. Labels are copied; the step's
  * dropout masks are drawn.
  */
-final class AugmentedStageOp extends StepOp {
+final class AugmentedStageOp extends LaunchList {
   private final CudaContext cuda;
   private final int batch;
   private final Shape image;

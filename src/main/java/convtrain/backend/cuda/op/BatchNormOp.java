@@ -2,7 +2,7 @@ package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
@@ -21,7 +21,7 @@ import java.util.List;
  * <p>Saved memory: mean [C], 1 / deviation [C]. Scratch: two means that dx subtracts [C], then the
  * partial sums of the blocks. Each starts on a 64-byte boundary.
  */
-final class BatchNormOp implements Op {
+final class BatchNormOp implements LayerOp {
   private static final String FILE = "batch_norm";
   private static final int SUMS = 2;
 

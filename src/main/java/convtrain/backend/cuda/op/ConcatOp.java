@@ -1,7 +1,7 @@
 package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
@@ -16,7 +16,7 @@ import java.util.Objects;
  * The inputs' channels one after the other; going back, each input takes its channels of dy;
  * kernels/concat.cu.
  */
-final class ConcatOp implements Op {
+final class ConcatOp implements LayerOp {
   private static final String FILE = "concat";
 
   private final Owned owned = new Owned();

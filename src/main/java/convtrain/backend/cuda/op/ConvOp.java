@@ -4,7 +4,7 @@ import static java.util.stream.Collectors.joining;
 
 import convtrain.backend.BackendException;
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
@@ -26,7 +26,7 @@ import java.util.List;
  * <p>Saved memory: x with its padding if that is uneven, which cuDNN cannot do; the weights in the
  * activations' precision if that is not fp32.
  */
-final class ConvOp implements Op {
+final class ConvOp implements LayerOp {
   private final Owned owned = new Owned();
   private final CudaContext cuda;
   private final Precision precision;

@@ -3,6 +3,7 @@ package convtrain.backend.cuda.op;
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Feed;
+import convtrain.backend.LayerOp;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
 import convtrain.backend.Owned;
@@ -56,23 +57,23 @@ public final class CudaOps implements OpFactory {
   }
 
   @Override
-  public Op conv2d(LayerSpec.Conv2d spec, Context context) {
+  public LayerOp conv2d(LayerSpec.Conv2d spec, Context context) {
     return new ConvOp(cuda, batch, training, precision, spec, context);
   }
 
   @Override
-  public Op linear(LayerSpec.Linear spec, Context context) {
+  public LayerOp linear(LayerSpec.Linear spec, Context context) {
     return new LinearOp(cuda, batch, training, precision, spec, context);
   }
 
   @Override
-  public Op batchNorm2d(LayerSpec.BatchNorm2d spec, Context context) {
-    Op ours = new BatchNormOp(cuda, batch, training, precision, spec, context, masks);
+  public LayerOp batchNorm2d(LayerSpec.BatchNorm2d spec, Context context) {
+    LayerOp ours = new BatchNormOp(cuda, batch, training, precision, spec, context, masks);
     if (!context.fused().isEmpty() || !CudnnBatchNorm.applies(precision)) {
       return ours;
     }
     try {
-      Op cudnn = new CudnnBatchNorm(cuda, batch, training, precision, spec, context);
+      LayerOp cudnn = new CudnnBatchNorm(cuda, batch, training, precision, spec, context);
       String key =
           "%s %s %s n%d %s"
               .formatted(
@@ -90,36 +91,36 @@ public final class CudaOps implements OpFactory {
   }
 
   @Override
-  public Op maxPool2d(LayerSpec.MaxPool2d spec, Context context) {
+  public LayerOp maxPool2d(LayerSpec.MaxPool2d spec, Context context) {
     return pool(PoolOp.Kind.MAX, spec.window(context.node().in().get(0)), context);
   }
 
   @Override
-  public Op avgPool2d(LayerSpec.AvgPool2d spec, Context context) {
+  public LayerOp avgPool2d(LayerSpec.AvgPool2d spec, Context context) {
     PoolOp.Kind kind =
         spec.countIncludePad() ? PoolOp.Kind.MEAN_WITH_PADDING : PoolOp.Kind.MEAN_OF_PIXELS;
     return pool(kind, spec.window(context.node().in().get(0)), context);
   }
 
   @Override
-  public Op globalAvgPool(LayerSpec.GlobalAvgPool spec, Context context) {
+  public LayerOp globalAvgPool(LayerSpec.GlobalAvgPool spec, Context context) {
     Shape in = context.node().in().get(0);
     Pair whole = new Pair(in.height(), in.width());
     Window2d window = Window2d.over(in, whole, whole, Pair.of(1), Padding.NONE, false);
     return pool(PoolOp.Kind.MEAN_OF_PIXELS, window, context);
   }
 
-  private Op pool(PoolOp.Kind kind, Window2d window, Context context) {
+  private LayerOp pool(PoolOp.Kind kind, Window2d window, Context context) {
     Shape in = context.node().in().get(0);
     boolean cudnnApplies =
         CudnnPool.agrees(kind, training, cuda.deterministic())
             && CudnnPoolWindow.fits(kind, window, in);
-    Op ours = new PoolOp(cuda, batch, training, precision, kind, window, context);
+    LayerOp ours = new PoolOp(cuda, batch, training, precision, kind, window, context);
     if (!cudnnApplies) {
       return ours;
     }
     try {
-      Op cudnn = new CudnnPool(cuda, batch, training, precision, kind, window, context);
+      LayerOp cudnn = new CudnnPool(cuda, batch, training, precision, kind, window, context);
       String key =
           "pool %s %s %s n%d %s kernel %s stride %s padding %dx%d"
               .formatted(
@@ -140,32 +141,32 @@ public final class CudaOps implements OpFactory {
   }
 
   @Override
-  public Op activation(LayerSpec.Activation spec, Context context) {
+  public LayerOp activation(LayerSpec.Activation spec, Context context) {
     return new ActivationOp(cuda, batch, precision, spec, context);
   }
 
   @Override
-  public Op softmax(LayerSpec.AnySoftmax spec, Context context) {
+  public LayerOp softmax(LayerSpec.AnySoftmax spec, Context context) {
     return new SoftmaxOp(cuda, batch, training, precision, spec, context);
   }
 
   @Override
-  public Op dropout(LayerSpec.Dropout spec, Context context) {
+  public LayerOp dropout(LayerSpec.Dropout spec, Context context) {
     return new DropoutOp(cuda, batch, training, precision, spec, context, masks);
   }
 
   @Override
-  public Op flatten(LayerSpec.Flatten spec, Context context) {
+  public LayerOp flatten(LayerSpec.Flatten spec, Context context) {
     return new FlattenOp(cuda, batch, precision, context.node());
   }
 
   @Override
-  public Op add(LayerSpec.Add spec, Context context) {
+  public LayerOp add(LayerSpec.Add spec, Context context) {
     return new SumOp(cuda, precision, (long) batch * context.node().out().elements());
   }
 
   @Override
-  public Op concat(LayerSpec.Concat spec, Context context) {
+  public LayerOp concat(LayerSpec.Concat spec, Context context) {
     return new ConcatOp(cuda, batch, precision, context.node());
   }
 

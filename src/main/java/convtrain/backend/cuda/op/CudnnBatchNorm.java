@@ -5,7 +5,7 @@ import static jcuda.jcudnn.JCudnn.cudnnBatchNormalizationForwardInference;
 import static jcuda.jcudnn.JCudnn.cudnnBatchNormalizationForwardTraining;
 
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
@@ -26,7 +26,7 @@ import jcuda.jcudnn.cudnnBatchNormMode;
  * <p>Saved memory: mean [C], then 1 / sqrt(variance + eps) [C], each fp32. Scratch, going back: dx
  * where nobody wants it, the gradients of weight and bias where the layer has none.
  */
-final class CudnnBatchNorm implements Op {
+final class CudnnBatchNorm implements LayerOp {
   private static final int MODE = cudnnBatchNormMode.CUDNN_BATCHNORM_SPATIAL;
 
   private final Owned owned = new Owned();

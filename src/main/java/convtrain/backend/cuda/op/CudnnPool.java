@@ -4,7 +4,7 @@ import static jcuda.jcudnn.JCudnn.cudnnPoolingBackward;
 import static jcuda.jcudnn.JCudnn.cudnnPoolingForward;
 
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
@@ -23,7 +23,7 @@ import jcuda.Pointer;
  * A mean's depends on neither, and nothing is kept: dy stands in for y, and for x, which may not be
  * dx, as much scratch memory.
  */
-final class CudnnPool implements Op {
+final class CudnnPool implements LayerOp {
   private final Owned owned = new Owned();
   private final CudaContext cuda;
   private final boolean training;

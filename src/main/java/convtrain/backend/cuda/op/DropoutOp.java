@@ -2,7 +2,7 @@ package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
@@ -12,7 +12,7 @@ import convtrain.graph.LayerSpec;
 import convtrain.graph.Precision;
 
 /** Dropout that stands alone, kernels/dropout.cu. In evaluation it is the identity. */
-final class DropoutOp implements Op {
+final class DropoutOp implements LayerOp {
   private final Owned owned = new Owned();
   private final Grids.Packs packs;
   private final DropoutMasks.Mask mask;

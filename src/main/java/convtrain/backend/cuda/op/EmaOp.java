@@ -6,7 +6,7 @@ import convtrain.graph.EmaSpec;
 import convtrain.graph.Precision;
 
 /** The moving average of the flat buffer after an update, kernels/ema.cu. */
-final class EmaOp extends StepOp {
+final class EmaOp extends LaunchList {
   EmaOp(
       CudaContext cuda,
       EmaSpec ema,

@@ -2,7 +2,7 @@ package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaContext;
 import java.nio.ByteBuffer;
@@ -12,13 +12,13 @@ import java.util.List;
  * A layer by our kernels or by cuDNN: whichever measures faster on this layer's own memory, forward
  * and backward together.
  */
-final class FasterOp implements Op {
+final class FasterOp implements LayerOp {
   private final Owned owned = new Owned();
   private final CudaContext cuda;
   private final String key;
   private final List<String> moved;
-  private final List<Op> candidates;
-  private Op chosen;
+  private final List<LayerOp> candidates;
+  private LayerOp chosen;
   private Fastest.Pick pick;
 
   /**
@@ -28,7 +28,7 @@ final class FasterOp implements Op {
    * @param moved parameters that a forward pass changes
    * @param candidates of which the first is taken where nothing is measured
    */
-  FasterOp(CudaContext cuda, String key, List<String> moved, List<Op> candidates) {
+  FasterOp(CudaContext cuda, String key, List<String> moved, List<LayerOp> candidates) {
     this.cuda = cuda;
     this.key = key;
     this.moved = moved;
@@ -40,7 +40,7 @@ final class FasterOp implements Op {
   public Needs needs() {
     long saved = 0;
     long scratch = 0;
-    for (Op candidate : candidates) {
+    for (LayerOp candidate : candidates) {
       saved = Math.max(saved, candidate.needs().savedBytes());
       scratch = Math.max(scratch, candidate.needs().scratchBytes());
     }
@@ -57,7 +57,7 @@ final class FasterOp implements Op {
 
   @Override
   public boolean backwardInPlace() {
-    return candidates.stream().allMatch(Op::backwardInPlace);
+    return candidates.stream().allMatch(LayerOp::backwardInPlace);
   }
 
   /** What measuring moves is put back. */
@@ -69,7 +69,7 @@ final class FasterOp implements Op {
         Fastest.of(
             cuda,
             key,
-            candidates.stream().map(Op::implementation).toList(),
+            candidates.stream().map(LayerOp::implementation).toList(),
             candidates.stream().map(candidate -> passes(candidate, b.dy() != null)).toList());
     for (int i = 0; i < moved.size(); i++) {
       b.parameters().get(moved.get(i)).write(0, before.get(i));
@@ -83,7 +83,7 @@ final class FasterOp implements Op {
     return bytes;
   }
 
-  private static Runnable passes(Op candidate, boolean back) {
+  private static Runnable passes(LayerOp candidate, boolean back) {
     return () -> {
       candidate.forward();
       if (back) {

@@ -2,7 +2,7 @@ package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.Launch;
@@ -15,7 +15,7 @@ import convtrain.graph.Shape;
  * With one channel or one pixel both orders are one, and if the plan gives output and input the
  * same memory nothing runs.
  */
-final class FlattenOp implements Op {
+final class FlattenOp implements LayerOp {
   private static final int TILE = 32;
 
   private final CudaContext cuda;

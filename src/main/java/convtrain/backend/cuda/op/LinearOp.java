@@ -1,7 +1,7 @@
 package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
@@ -17,7 +17,7 @@ import java.util.List;
  *
  * <p>Saved memory: the weights in the activations' precision, where that is not fp32.
  */
-final class LinearOp implements Op {
+final class LinearOp implements LayerOp {
   private final Owned owned = new Owned();
   private final CudaContext cuda;
   private final Precision precision;

@@ -8,7 +8,7 @@ import convtrain.graph.LossSpec;
 import convtrain.graph.Precision;
 
 /** The loss with its gradient and the step's metrics, kernels/loss.cu. */
-final class LossOp extends StepOp {
+final class LossOp extends LaunchList {
   private static final int WARP = 32;
 
   /**

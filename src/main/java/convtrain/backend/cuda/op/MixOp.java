@@ -10,7 +10,7 @@ import convtrain.graph.Precision;
 import convtrain.graph.Shape;
 
 /** Mixes each sample of a staged batch with the one before it, kernels/mix.cu. */
-final class MixOp extends StepOp {
+final class MixOp extends LaunchList {
   MixOp(
       CudaContext cuda,
       int batch,

@@ -1,7 +1,7 @@
 package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
@@ -20,7 +20,7 @@ import java.util.List;
  *
  * <p>Saved memory of a maximum: which tap of its window was largest [N, hOut, wOut, C].
  */
-final class PoolOp implements Op {
+final class PoolOp implements LayerOp {
   /** What is taken of a window. */
   enum Kind {
     MAX,

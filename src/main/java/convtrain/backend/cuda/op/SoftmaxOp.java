@@ -4,7 +4,7 @@ import static jcuda.jcudnn.JCudnn.cudnnSoftmaxBackward;
 import static jcuda.jcudnn.JCudnn.cudnnSoftmaxForward;
 
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory.Context;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
@@ -20,7 +20,7 @@ import jcuda.jcudnn.cudnnSoftmaxMode;
  * Softmax over the channels, or its logarithm, by cuDNN; the gradient is told from y. x, y [N, H,
  * W, C]; cuDNN is given the pixels as a batch of N H W.
  */
-final class SoftmaxOp implements Op {
+final class SoftmaxOp implements LayerOp {
   private static final int MODE = cudnnSoftmaxMode.CUDNN_SOFTMAX_MODE_CHANNEL;
 
   private final CudaContext cuda;

@@ -13,7 +13,7 @@ import convtrain.graph.Shape;
  * activations [N, H, W, C] through a table of 256 floats per channel; labels are copied; the step's
  * dropout masks are drawn.
  */
-final class StageOp extends StepOp {
+final class StageOp extends LaunchList {
   StageOp(
       CudaContext cuda,
       int batch,

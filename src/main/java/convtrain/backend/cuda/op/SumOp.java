@@ -2,7 +2,7 @@ package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.Launch;
@@ -11,7 +11,7 @@ import java.util.List;
 import java.util.Objects;
 
 /** y = sum of the inputs; each input's gradient is dy; kernels/add.cu. */
-final class SumOp implements Op {
+final class SumOp implements LayerOp {
   private static final String FILE = "add";
 
   private final Owned owned = new Owned();

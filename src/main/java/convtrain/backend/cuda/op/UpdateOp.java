@@ -13,7 +13,7 @@ import convtrain.graph.Precision;
  * One optimizer step over the flat buffers, kernels/update.cu, before it the gradients' norm if
  * that is bounded, kernels/grad_norm.cu. The clock advances at the end.
  */
-final class UpdateOp extends StepOp {
+final class UpdateOp extends LaunchList {
   private static final String FILE = "update";
 
   private final Grids.Packs packs;

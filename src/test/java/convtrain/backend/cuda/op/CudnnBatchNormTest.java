@@ -2,7 +2,7 @@ package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.graph.LayerSpec;
@@ -55,14 +55,14 @@ class CudnnBatchNormTest extends OpTest {
     return node;
   }
 
-  private Op op(Node node, boolean training, boolean needsInputGradient) {
+  private LayerOp op(Node node, boolean training, boolean needsInputGradient) {
     OpFactory.Context context =
         new OpFactory.Context(node, List.of(), List.of(needsInputGradient), Map.of(), null);
     LayerSpec.BatchNorm2d spec = (LayerSpec.BatchNorm2d) node.spec();
     return own(new CudnnBatchNorm(cuda(), N, training, FP32, spec, context));
   }
 
-  private Binding binding(Op op, CudaBuffer y, CudaBuffer dx, CudaBuffer dyAt) {
+  private Binding binding(LayerOp op, CudaBuffer y, CudaBuffer dx, CudaBuffer dyAt) {
     return new Binding(
         List.of(images(FP32, x, SHAPE)),
         y,
@@ -83,7 +83,7 @@ class CudnnBatchNormTest extends OpTest {
             ModelGraph.of(new ModelSpec(SHAPE, List.of(node.spec()))), new HashMap<>(parameters));
     double[] expected = reference.forward(x, true);
     ReferenceNet.Gradients expectedGradients = reference.backward(dy);
-    Op op = op(node, true, needsInputGradient);
+    LayerOp op = op(node, true, needsInputGradient);
     CudaBuffer y = spoilt((long) x.length * Float.BYTES);
     CudaBuffer dx = needsInputGradient ? spoilt((long) x.length * Float.BYTES) : null;
     op.bind(binding(op, y, dx, images(FP32, dy, SHAPE)));
@@ -113,7 +113,7 @@ class CudnnBatchNormTest extends OpTest {
     Node node = node(true);
     ReferenceNet reference =
         new ReferenceNet(ModelGraph.of(new ModelSpec(SHAPE, List.of(node.spec()))), parameters);
-    Op op = op(node, false, false);
+    LayerOp op = op(node, false, false);
     CudaBuffer y = spoilt((long) x.length * Float.BYTES);
     op.bind(binding(op, y, null, null));
     op.forward();

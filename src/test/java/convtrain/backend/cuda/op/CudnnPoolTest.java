@@ -3,7 +3,7 @@ package convtrain.backend.cuda.op;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import convtrain.backend.Binding;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.graph.LayerSpec;
@@ -75,7 +75,7 @@ class CudnnPoolTest extends OpTest {
     final Precision precision;
     final Shape in;
     final Shape out;
-    final Op op;
+    final LayerOp op;
     final CudaBuffer y;
     final CudaBuffer dx;
 
@@ -180,7 +180,7 @@ class CudnnPoolTest extends OpTest {
     ReferenceNet reference = reference(node);
     assertClose("y", precision, bench.forward(), reference.forward(x, true));
     assertClose("dx", precision, bench.backward(), reference.backward(dy).dx());
-    assertThat(bench.op.backwardReads()).isEqualTo(new Op.Reads(true, true));
+    assertThat(bench.op.backwardReads()).isEqualTo(new LayerOp.Reads(true, true));
   }
 
   /** 0, 1, 2 and so on up to 255, which every precision holds, in some order. */
@@ -233,11 +233,12 @@ class CudnnPoolTest extends OpTest {
   @Test
   void untilOneIsChosenMemoryIsKeptForBoth() {
     Node node = node(SHAPE, max(false));
-    Op ours = new PoolOp(cuda(), 2, true, Precision.FP32, kind(node), window(node), context(node));
-    Op cudnn =
+    LayerOp ours =
+        new PoolOp(cuda(), 2, true, Precision.FP32, kind(node), window(node), context(node));
+    LayerOp cudnn =
         new CudnnPool(cuda(), 2, true, Precision.FP32, kind(node), window(node), context(node));
-    Op both = own(new FasterOp(cuda(), "both", List.of(), List.of(ours, cudnn)));
-    assertThat(both.backwardReads()).isEqualTo(new Op.Reads(true, true));
+    LayerOp both = own(new FasterOp(cuda(), "both", List.of(), List.of(ours, cudnn)));
+    assertThat(both.backwardReads()).isEqualTo(new LayerOp.Reads(true, true));
     assertThat(both.needs()).isEqualTo(ours.needs());
   }
 }

@@ -4,7 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
-import convtrain.backend.Op;
+import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory;
 import convtrain.backend.ParameterLayout;
 import convtrain.backend.cuda.device.CudaBuffer;
@@ -105,7 +105,7 @@ class LayerPrecisionTest extends OpTest {
     CudaBuffer y = spoilt((long) dy.length * precision.elementBytes());
     CudaBuffer dx = spoilt((long) x.length * precision.elementBytes());
     OpFactory factory = new CudaOps(cuda(), N, true, precision);
-    Op op =
+    LayerOp op =
         own(
             layer.spec.accept(
                 factory, new OpFactory.Context(node, List.of(), List.of(true), layouts, null)));

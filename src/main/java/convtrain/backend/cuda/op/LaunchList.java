@@ -1,19 +1,18 @@
 package convtrain.backend.cuda.op;
 
-import convtrain.backend.Binding;
 import convtrain.backend.Op;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.Launch;
 import java.util.ArrayList;
 import java.util.List;
 
-/** An op of the step that is no layer: it got its memory when made, and is a list of launches. */
-abstract class StepOp implements Op {
+/** An op that is no layer and does nothing but start kernels, one after the other. */
+abstract class LaunchList implements Op {
   final Owned owned = new Owned();
   private final List<Launch> launches = new ArrayList<>();
   private final String implementation;
 
-  StepOp(String implementation) {
+  LaunchList(String implementation) {
     this.implementation = implementation;
   }
 
@@ -22,20 +21,10 @@ abstract class StepOp implements Op {
   }
 
   @Override
-  public final void bind(Binding binding) {
-    throw new IllegalStateException("this op was bound when it was made");
-  }
-
-  @Override
   public final void forward() {
     for (int i = 0; i < launches.size(); i++) {
       launches.get(i).enqueue();
     }
-  }
-
-  @Override
-  public final void backward() {
-    throw new IllegalStateException("this op has no backward pass");
   }
 
   @Override
