@@ -1,11 +1,11 @@
 package convtrain.peers;
 
+import convtrain.backend.Augmentation;
 import convtrain.backend.Backend;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Feed;
+import convtrain.backend.Normalization;
 import convtrain.backend.Op;
-import convtrain.backend.OpFactory.Augmentation;
-import convtrain.backend.OpFactory.Normalization;
 import convtrain.graph.AugmentSpec;
 import convtrain.graph.AugmentSpec.ElasticTransform;
 import convtrain.graph.AugmentSpec.RandomAffine;

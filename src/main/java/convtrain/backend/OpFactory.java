@@ -1,77 +1,20 @@
 package convtrain.backend;
 
-import convtrain.graph.AugmentSpec;
 import convtrain.graph.EmaSpec;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.LossSpec;
 import convtrain.graph.MixSpec;
 import convtrain.graph.Node;
-import convtrain.graph.OptimizerSpec;
 import convtrain.graph.ParameterSpec;
 import convtrain.graph.Precision;
 import convtrain.graph.Shape;
-import convtrain.graph.UpdateSpec;
 import java.util.List;
-import java.util.Map;
 
 /**
  * Makes the ops of one plan, for one batch size. One method per layer type comes from {@link
  * LayerSpec.Visitor}; the rest of a step (staging, loss, update) are ops too.
  */
-public interface OpFactory extends LayerSpec.Visitor<LayerOp, OpFactory.Context> {
-  /**
-   * What an op is made for.
-   *
-   * @param node the layer with its shapes
-   * @param fused layers that follow it and that this op also computes; accepted by {@link #fuses}
-   * @param needsInputGradient per input, whether its gradient is wanted
-   * @param layouts storage of each of its tensors, by name within the layer
-   * @param random seed and step of the run, for dropout
-   */
-  record Context(
-      Node node,
-      List<Node> fused,
-      List<Boolean> needsInputGradient,
-      Map<String, ParameterLayout> layouts,
-      RandomState random) {}
-
-  /**
-   * Where random masks come from.
-   *
-   * @param seed the run's seed
-   * @param clock the run's step state, see {@link StepClock}
-   */
-  record RandomState(long seed, DeviceBuffer clock) {}
-
-  /**
-   * What turns bytes into the network's input: {@code x = (byte / 255 - mean[c]) / std[c]}.
-   *
-   * @param image shape of a sample
-   * @param mean per channel
-   * @param std per channel
-   */
-  record Normalization(Shape image, float[] mean, float[] std) {
-    /**
-     * x of every byte, 256 for each channel; in fp32, operation by operation, as PyTorch's ToTensor
-     * and Normalize compute it.
-     */
-    public float[] table() {
-      float[] table = new float[mean.length * 256];
-      for (int i = 0; i < table.length; i++) {
-        int c = i / 256;
-        table[i] = ((i % 256) / 255f - mean[c]) / std[c];
-      }
-      return table;
-    }
-  }
-
-  /**
-   * How the images of a pass are varied, see {@link convtrain.graph.AugmentDraw}.
-   *
-   * @param seed the run's seed
-   */
-  record Augmentation(AugmentSpec spec, long seed) {}
-
+public interface OpFactory extends LayerSpec.Visitor<LayerOp, LayerContext> {
   /** What activations and their gradients are stored and multiplied in. */
   Precision precision();
 
@@ -95,6 +38,9 @@ public interface OpFactory extends LayerSpec.Visitor<LayerOp, OpFactory.Context>
    * fractions fx, fy, each operation rounded on its own: {@code t = p00 + fx (p01 - p00); b = p10 +
    * fx (p11 - p10); x = t + fy (b - t)}.
    *
+   * <p>On some backends it also draws the dropout masks of the step, and so is made after the
+   * layers of its plan: a dropout layer that is made later has no mask and fails.
+   *
    * @param feed of this backend; its batch has this plan's samples when the op runs
    * @param augmentation null leaves the images as they are
    */
@@ -105,49 +51,19 @@ public interface OpFactory extends LayerSpec.Visitor<LayerOp, OpFactory.Context>
       DeviceBuffer x,
       DeviceBuffer labels);
 
-  /** Staging of images as they are. */
-  default Op stage(Feed feed, Normalization normalization, DeviceBuffer x, DeviceBuffer labels) {
-    return stage(feed, normalization, null, x, labels);
-  }
-
   /**
    * Mixes each sample of a staged batch with another (forward only).
    *
    * @param image shape of a sample
-   * @param staged [N, H, W, C]
-   * @param labels [N] ints
-   * @param x of staged's size; receives the mixed samples
-   * @param targets [N, classes] floats; receives the mixed targets
+   * @param random seed and step of the run
    */
-  Op mix(
-      MixSpec mix,
-      Shape image,
-      int classes,
-      RandomState random,
-      DeviceBuffer staged,
-      DeviceBuffer labels,
-      DeviceBuffer x,
-      DeviceBuffer targets);
+  Op mix(MixSpec mix, Shape image, int classes, RandomState random, MixBuffers buffers);
 
   /**
-   * The mean loss over the batch and, if {@code dz} is not null, its gradient; adds to the metrics
-   * (see {@link StepMetrics}). {@link LossSpec} gives the formulas. Forward only.
-   *
-   * @param z [N, classes] of {@link #precision}: logits for cross-entropy, the network's output for
-   *     mse
-   * @param labels [N] ints
-   * @param targets [N, classes] floats, each row summing to 1; null: one-hot of the labels
-   * @param dz gradient of z; null: only scored
+   * The mean loss over the batch and, if it is asked for, its gradient; adds to the metrics (see
+   * {@link StepMetrics}). {@link LossSpec} gives the formulas. Forward only.
    */
-  Op loss(
-      LossSpec loss,
-      int classes,
-      DeviceBuffer z,
-      DeviceBuffer labels,
-      DeviceBuffer targets,
-      DeviceBuffer dz,
-      DeviceBuffer metrics,
-      DeviceBuffer clock);
+  Op loss(LossSpec loss, int classes, LossBuffers buffers);
 
   /** total = sum of the parts, for a tensor that several layers read (forward only). */
   Op sum(List<DeviceBuffer> parts, DeviceBuffer total);
@@ -160,36 +76,8 @@ public interface OpFactory extends LayerSpec.Visitor<LayerOp, OpFactory.Context>
    */
   Op accumulate(DeviceBuffer gradients, DeviceBuffer sum, DeviceBuffer clock);
 
-  /**
-   * What an update computes.
-   *
-   * @param optimizer the formula
-   * @param clipGradNorm bound of the gradients' norm, see {@link UpdateSpec}; null: none
-   * @param decayed how many floats weight decay applies to: those that stand first
-   */
-  record UpdateRule(OptimizerSpec optimizer, Double clipGradNorm, long decayed) {
-    /** The optimizer's formula alone, with weight decay for all. */
-    public static UpdateRule of(OptimizerSpec optimizer) {
-      return new UpdateRule(optimizer, null, Long.MAX_VALUE);
-    }
-  }
-
-  /**
-   * One optimizer step over the flat buffers, then the clock advances (forward only).
-   *
-   * @param parameters trained values; floats
-   * @param gradients of the same size and order; where the clock has batches pending, their sum
-   * @param state {@link OptimizerSpec#stateSlots} times that size, slot after slot; starts at zero
-   * @param schedule two floats per update of the run: learning rate, momentum (or beta1)
-   * @param clock the run's step state
-   */
-  Op update(
-      UpdateRule rule,
-      DeviceBuffer parameters,
-      DeviceBuffer gradients,
-      DeviceBuffer state,
-      DeviceBuffer schedule,
-      DeviceBuffer clock);
+  /** One optimizer step over the flat buffers, then the clock advances (forward only). */
+  Op update(UpdateRule rule, UpdateBuffers buffers);
 
   /**
    * The moving average of all tensors, after an update (forward only).

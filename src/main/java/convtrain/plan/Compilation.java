@@ -3,6 +3,7 @@ package convtrain.plan;
 import convtrain.backend.Backend;
 import convtrain.backend.OpFactory;
 import convtrain.backend.Owned;
+import convtrain.backend.RandomState;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
 
@@ -28,8 +29,8 @@ record Compilation(
     return new Compilation(backend, graph, state, options, result, factory, owned);
   }
 
-  OpFactory.RandomState random() {
-    return new OpFactory.RandomState(options.seed(), state.clock());
+  RandomState random() {
+    return new RandomState(options.seed(), state.clock());
   }
 
   /** What to say if a layer's op cannot be made or bound. */

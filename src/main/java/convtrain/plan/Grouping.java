@@ -1,7 +1,7 @@
 package convtrain.plan;
 
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory;
 import convtrain.graph.Node;
 import convtrain.graph.ParameterSpec;
 import java.util.ArrayList;
@@ -61,8 +61,8 @@ final class Grouping {
   }
 
   private LayerOp make(Node head, List<Node> fused, List<Boolean> needed) {
-    OpFactory.Context context =
-        new OpFactory.Context(head, fused, needed, plan.state().layoutsOf(head), plan.random());
+    LayerContext context =
+        new LayerContext(head, fused, needed, plan.state().layoutsOf(head), plan.random());
     try {
       return plan.owned().add(head.spec().accept(plan.factory(), context));
     } catch (RuntimeException e) {

@@ -1,8 +1,8 @@
 package convtrain.plan;
 
+import convtrain.backend.Augmentation;
 import convtrain.backend.Feed;
-import convtrain.backend.OpFactory.Augmentation;
-import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.Normalization;
 import convtrain.graph.AugmentSpec;
 import convtrain.graph.LossSpec;
 import convtrain.graph.MixSpec;

@@ -2,12 +2,12 @@ package convtrain.plan;
 
 import convtrain.backend.Backend;
 import convtrain.backend.DeviceBuffer;
-import convtrain.backend.OpFactory;
 import convtrain.backend.Owned;
 import convtrain.backend.ParameterLayout;
 import convtrain.backend.Readback;
 import convtrain.backend.StepClock;
 import convtrain.backend.StepMetrics;
+import convtrain.backend.UpdateRule;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
 import convtrain.graph.UpdateSpec;
@@ -298,11 +298,10 @@ public final class RunState implements AutoCloseable {
   }
 
   /** What the update computes; without {@code decay_bias_and_norm} decay ends with the weights. */
-  OpFactory.UpdateRule updateRule() {
+  UpdateRule updateRule() {
     boolean sparesVectors = !update.optimizer().decayBiasAndNorm();
     long decayedBytes = sparesVectors ? layout.weightBytes() : layout.trainedBytes();
-    return new OpFactory.UpdateRule(
-        update.optimizer(), update.clipGradNorm(), decayedBytes / Float.BYTES);
+    return new UpdateRule(update.optimizer(), update.clipGradNorm(), decayedBytes / Float.BYTES);
   }
 
   UpdateSpec update() {

@@ -1,8 +1,11 @@
 package convtrain.plan;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.LossBuffers;
+import convtrain.backend.MixBuffers;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
+import convtrain.backend.UpdateBuffers;
 import convtrain.graph.EmaSpec;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
@@ -66,7 +69,11 @@ final class StepList {
     int classes = graph.shapeOf(plan.result()).elements();
     Op mix =
         factory.mix(
-            options.mix(), graph.input(), classes, plan.random(), staged, labels, x, targets);
+            options.mix(),
+            graph.input(),
+            classes,
+            plan.random(),
+            new MixBuffers(staged, labels, x, targets));
     add("mixing", Phase.STAGE, Work.of(Kind.MIX, graph.input(), graph.input()), mix);
     return targets;
   }
@@ -83,12 +90,13 @@ final class StepList {
         factory.loss(
             plan.options().loss(),
             graph.shapeOf(z).channels(),
-            arena.value(z),
-            labels,
-            targets,
-            arena.gradient(z),
-            state.metricsBuffer(),
-            state.clock());
+            new LossBuffers(
+                arena.value(z),
+                labels,
+                targets,
+                arena.gradient(z),
+                state.metricsBuffer(),
+                state.clock()));
     Work work = Work.of(Kind.LOSS, graph.shapeOf(z), graph.shapeOf(z));
     add(plan.options().loss().type(), Phase.LOSS, work, loss);
   }
@@ -123,11 +131,8 @@ final class StepList {
     Op update =
         factory.update(
             state.updateRule(),
-            state.trained(),
-            gradients,
-            state.optimizerState(),
-            state.schedule(),
-            clock);
+            new UpdateBuffers(
+                state.trained(), gradients, state.optimizerState(), state.schedule(), clock));
     add("update", Phase.UPDATE, Work.ofParameters(Kind.UPDATE), update);
     EmaSpec ema = state.update().ema();
     if (ema != null) {

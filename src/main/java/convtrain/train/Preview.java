@@ -1,11 +1,11 @@
 package convtrain.train;
 
+import convtrain.backend.Augmentation;
 import convtrain.backend.Backend;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Feed;
+import convtrain.backend.Normalization;
 import convtrain.backend.Op;
-import convtrain.backend.OpFactory.Augmentation;
-import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.Owned;
 import convtrain.config.RunConfig;
 import convtrain.data.Dataset;

@@ -1,6 +1,6 @@
 package convtrain.train;
 
-import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.Normalization;
 import convtrain.config.ConfigException;
 import convtrain.config.LearningRates;
 import convtrain.config.RunConfig;

@@ -1,6 +1,6 @@
 package convtrain.train;
 
-import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.Normalization;
 import convtrain.config.RunConfig;
 import convtrain.graph.AugmentSpec;
 import convtrain.graph.LossSpec;

@@ -3,8 +3,6 @@ package convtrain.backend;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
-import convtrain.backend.OpFactory.Augmentation;
-import convtrain.backend.OpFactory.Normalization;
 import convtrain.graph.AugmentSpec;
 import convtrain.graph.DataPlacement;
 import convtrain.graph.Shape;

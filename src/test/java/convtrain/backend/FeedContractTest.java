@@ -3,7 +3,6 @@ package convtrain.backend;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import com.sun.management.ThreadMXBean;
-import convtrain.backend.OpFactory.Normalization;
 import convtrain.graph.DataPlacement;
 import convtrain.graph.Shape;
 import convtrain.testing.ArraySamples;
@@ -52,6 +51,7 @@ class FeedContractTest extends BackendContract {
             ops.stage(
                 feed,
                 new Normalization(IMAGE, new float[2], new float[] {1 / 255f, 1 / 255f}),
+                null,
                 x.slice(0, (long) n * IMAGE.elements() * Float.BYTES),
                 labels.slice(0, (long) n * Integer.BYTES));
       }

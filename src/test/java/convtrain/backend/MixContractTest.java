@@ -3,8 +3,6 @@ package convtrain.backend;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import convtrain.backend.OpFactory.Normalization;
-import convtrain.backend.OpFactory.RandomState;
 import convtrain.graph.DataPlacement;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.LossSpec;
@@ -114,7 +112,12 @@ class MixContractTest extends BackendContract {
         own(
             backend()
                 .ops(n, true)
-                .mix(spec, image, CLASSES, state, floats(staged), ints(labels), x, targets));
+                .mix(
+                    spec,
+                    image,
+                    CLASSES,
+                    state,
+                    new MixBuffers(floats(staged), ints(labels), x, targets)));
     MixDraw draw = new MixDraw(spec, image, SEED);
     for (long batch : new long[] {0, 1, 7, (1L << 32) + 3}) {
       Clocks.set(clock, batch);

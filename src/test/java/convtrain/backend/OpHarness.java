@@ -2,8 +2,6 @@ package convtrain.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import convtrain.backend.OpFactory.Normalization;
-import convtrain.backend.OpFactory.RandomState;
 import convtrain.graph.DataPlacement;
 import convtrain.graph.ModelGraph;
 import convtrain.graph.Node;
@@ -129,7 +127,7 @@ final class OpHarness implements AutoCloseable {
         head.spec()
             .accept(
                 factory,
-                new OpFactory.Context(
+                new LayerContext(
                     head,
                     List.copyOf(fused),
                     Collections.nCopies(head.inputs().size(), training),
@@ -150,6 +148,7 @@ final class OpHarness implements AutoCloseable {
         factory.stage(
             feed,
             new Normalization(graph.input(), new float[channels], ones),
+            null,
             values.get(Node.INPUT),
             labels);
     closers.add(op::close);
@@ -299,7 +298,7 @@ final class OpHarness implements AutoCloseable {
           DeviceBuffer state = allocate(w.bytes() * optimizer.stateSlots());
           Op op =
               factory.update(
-                  OpFactory.UpdateRule.of(optimizer), w, gradient, state, schedule, clock);
+                  UpdateRule.of(optimizer), new UpdateBuffers(w, gradient, state, schedule, clock));
           closers.add(op::close);
           op.forward();
           backend.synchronize();

@@ -2,9 +2,6 @@ package convtrain.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import convtrain.backend.OpFactory.Augmentation;
-import convtrain.backend.OpFactory.Normalization;
-import convtrain.backend.OpFactory.RandomState;
 import convtrain.backend.cpu.CpuBackend;
 import convtrain.graph.AugmentSpec;
 import convtrain.graph.DataPlacement;
@@ -141,10 +138,8 @@ class ReducedStepTest extends ReducedContract {
                           image,
                           CLASSES,
                           new RandomState(21, clock),
-                          staged,
-                          ints(backend, new int[] {0, 3, 1, 1, 2}),
-                          x,
-                          targets));
+                          new MixBuffers(
+                              staged, ints(backend, new int[] {0, 3, 1, 1, 2}), x, targets)));
           op.forward();
           backend.synchronize();
           return DeviceFloats.read(precision, x);
@@ -177,12 +172,13 @@ class ReducedStepTest extends ReducedContract {
                       .loss(
                           spec,
                           CLASSES,
-                          tensor(backend, precision, normals(N * CLASSES)),
-                          ints(backend, new int[] {0, 3, 1, 1, 2}),
-                          null,
-                          dz,
-                          metrics,
-                          clock));
+                          new LossBuffers(
+                              tensor(backend, precision, normals(N * CLASSES)),
+                              ints(backend, new int[] {0, 3, 1, 1, 2}),
+                              null,
+                              dz,
+                              metrics,
+                              clock)));
           op.forward();
           backend.synchronize();
           assertThat(StepMetrics.read(metrics).samples()).isEqualTo(N);

@@ -3,7 +3,6 @@ package convtrain.backend;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import convtrain.backend.OpFactory.Normalization;
 import convtrain.graph.DataPlacement;
 import convtrain.graph.LossSpec;
 import convtrain.graph.Shape;
@@ -56,7 +55,12 @@ class StepOpContractTest extends StepOpContract {
     DeviceBuffer metrics = metrics();
     OpFactory ops = backend().ops(labels.length, true);
     DeviceBuffer given = ints(labels);
-    Op op = own(ops.loss(spec, classes, floats(z), given, targets, gradient, metrics, clock(3)));
+    Op op =
+        own(
+            ops.loss(
+                spec,
+                classes,
+                new LossBuffers(floats(z), given, targets, gradient, metrics, clock(3))));
     op.forward();
     op.forward();
 
@@ -81,7 +85,7 @@ class StepOpContractTest extends StepOpContract {
     // Without a gradient, as in evaluation.
     OpFactory ops = backend().ops(2, false);
     DeviceBuffer labels = ints(new int[] {0, 1});
-    Op op = own(ops.loss(spec, 2, logits, labels, null, null, metrics, clock));
+    Op op = own(ops.loss(spec, 2, new LossBuffers(logits, labels, null, null, metrics, clock)));
     op.forward();
     backend().synchronize();
     assertThat(StepMetrics.read(metrics).firstBadStep()).isEqualTo(-1);
@@ -116,7 +120,11 @@ class StepOpContractTest extends StepOpContract {
     assertThat(feed.next()).isEqualTo(n);
     DeviceBuffer x = floats(new float[bytes.length]);
     DeviceBuffer labels = ints(new int[n]);
-    Op op = own(backend().ops(n, true).stage(feed, new Normalization(image, mean, std), x, labels));
+    Op op =
+        own(
+            backend()
+                .ops(n, true)
+                .stage(feed, new Normalization(image, mean, std), null, x, labels));
     op.forward();
     backend().synchronize();
 

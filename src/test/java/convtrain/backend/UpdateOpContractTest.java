@@ -2,7 +2,6 @@ package convtrain.backend;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import convtrain.backend.OpFactory.UpdateRule;
 import convtrain.graph.EmaSpec;
 import convtrain.graph.OptimizerSpec;
 import convtrain.testing.Clocks;
@@ -39,11 +38,12 @@ class UpdateOpContractTest extends StepOpContract {
                 .ops(1, true)
                 .update(
                     UpdateRule.of(optimizer),
-                    w,
-                    g,
-                    state(optimizer, padded),
-                    floats(golden.tensor("schedule").floats()),
-                    clock));
+                    new UpdateBuffers(
+                        w,
+                        g,
+                        state(optimizer, padded),
+                        floats(golden.tensor("schedule").floats()),
+                        clock)));
     float[] gradients = golden.tensor("gradients").floats();
     int compared = 0;
     for (int step = 0; step < 50; step++) {
@@ -94,11 +94,7 @@ class UpdateOpContractTest extends StepOpContract {
                 .ops(1, true)
                 .update(
                     UpdateRule.of(optimizer),
-                    w,
-                    g,
-                    state(optimizer, elements),
-                    schedule,
-                    clock(0)));
+                    new UpdateBuffers(w, g, state(optimizer, elements), schedule, clock(0))));
     double[] expected = DeviceFloats.doubles(w0);
     ReferenceOptimizer reference = new ReferenceOptimizer(optimizer, elements);
     for (int step = 0; step < 3; step++) {
@@ -130,7 +126,8 @@ class UpdateOpContractTest extends StepOpContract {
       UpdateRule rule = new UpdateRule(optimizer, bound, elements);
       OpFactory ops = backend().ops(1, true);
       DeviceBuffer g = floats(gradient);
-      own(ops.update(rule, w, g, state(optimizer, elements), schedule, clock(0))).forward();
+      own(ops.update(rule, new UpdateBuffers(w, g, state(optimizer, elements), schedule, clock(0))))
+          .forward();
       double factor = Math.min(1, bound / (norm + 1e-6));
       double[] expected = DeviceFloats.doubles(w0);
       double[] clipped =
@@ -154,7 +151,8 @@ class UpdateOpContractTest extends StepOpContract {
     UpdateRule rule = new UpdateRule(plain, 1.0, 3);
     DeviceBuffer g = floats(new float[] {1, Float.NaN, 1});
     OpFactory ops = backend().ops(1, true);
-    own(ops.update(rule, w, g, null, floats(new float[] {1, 0}), clock(0))).forward();
+    own(ops.update(rule, new UpdateBuffers(w, g, null, floats(new float[] {1, 0}), clock(0))))
+        .forward();
     backend().synchronize();
     assertThat(DeviceFloats.read(w)).containsOnly(Float.NaN);
   }
@@ -170,7 +168,8 @@ class UpdateOpContractTest extends StepOpContract {
     DeviceBuffer schedule = floats(new float[] {0.5f, 0});
     UpdateRule rule = new UpdateRule(optimizer, null, decayed);
     OpFactory ops = backend().ops(1, true);
-    own(ops.update(rule, w, g, state(optimizer, elements), schedule, clock(0))).forward();
+    own(ops.update(rule, new UpdateBuffers(w, g, state(optimizer, elements), schedule, clock(0))))
+        .forward();
     backend().synchronize();
     float[] found = DeviceFloats.read(w);
     // Without gradients nothing moves but by decay.
@@ -196,7 +195,8 @@ class UpdateOpContractTest extends StepOpContract {
     OpFactory ops = backend().ops(1, true);
     Op accumulate = own(ops.accumulate(g, sum, clock));
     DeviceBuffer schedule = floats(new float[] {1, 0, 0.5f, 0});
-    Op update = own(ops.update(UpdateRule.of(plain), w, sum, null, schedule, clock));
+    Op update =
+        own(ops.update(UpdateRule.of(plain), new UpdateBuffers(w, sum, null, schedule, clock)));
     double[] expected = new double[elements];
     // Three batches at a learning rate of 1, then two at 1/2.
     for (int batch = 0; batch < 5; batch++) {

@@ -2,7 +2,7 @@ package convtrain.testing;
 
 import convtrain.backend.Backend;
 import convtrain.backend.Feed;
-import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.Normalization;
 import convtrain.backend.StepMetrics;
 import convtrain.graph.DataPlacement;
 import convtrain.graph.LossSpec;

@@ -1,7 +1,7 @@
 package convtrain.testing;
 
-import convtrain.backend.OpFactory.Augmentation;
-import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.Augmentation;
+import convtrain.backend.Normalization;
 import convtrain.graph.AugmentDraw;
 import convtrain.graph.AugmentSpec.ElasticTransform;
 import convtrain.graph.Philox;

@@ -5,10 +5,13 @@ import static org.assertj.core.api.Assertions.within;
 
 import convtrain.backend.Backend;
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.LossBuffers;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
 import convtrain.backend.StepClock;
 import convtrain.backend.StepMetrics;
+import convtrain.backend.UpdateBuffers;
+import convtrain.backend.UpdateRule;
 import convtrain.graph.LossSpec;
 import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Precision;
@@ -72,12 +75,8 @@ class LossScaleTest {
     DeviceBuffer state = slots == 0 ? null : floats(new float[slots * 5]);
     return own(
         ops.update(
-            OpFactory.UpdateRule.of(optimizer),
-            parameters,
-            gradients,
-            state,
-            floats(schedule),
-            clock));
+            UpdateRule.of(optimizer),
+            new UpdateBuffers(parameters, gradients, state, floats(schedule), clock)));
   }
 
   private void step(Op update, double... gradient) {
@@ -92,7 +91,10 @@ class LossScaleTest {
     DeviceBuffer labels = own(backend.allocate(Integer.BYTES));
     DeviceBuffer dLogits = own(backend.allocate(2 * Short.BYTES));
     DeviceBuffer metrics = own(backend.allocate(StepMetrics.BYTES));
-    Op loss = own(ops.loss(CROSS_ENTROPY, 2, logits, labels, null, dLogits, metrics, clock));
+    Op loss =
+        own(
+            ops.loss(
+                CROSS_ENTROPY, 2, new LossBuffers(logits, labels, null, dLogits, metrics, clock)));
     loss.forward();
     backend.synchronize();
     ByteBuffer halves = DeviceFloats.host(2 * Short.BYTES);
@@ -164,8 +166,9 @@ class LossScaleTest {
 
   @Test
   void theBoundedNormIsThatOfUnscaledGradients() {
-    OpFactory.UpdateRule rule = new OpFactory.UpdateRule(PLAIN, 2.5, 5);
-    Op update = own(ops.update(rule, parameters, gradients, null, floats(1, 0), clock));
+    UpdateRule rule = new UpdateRule(PLAIN, 2.5, 5);
+    Op update =
+        own(ops.update(rule, new UpdateBuffers(parameters, gradients, null, floats(1, 0), clock)));
     // The norm of (3, 4) is 5: twice the bound.
     step(update, 3 * FIRST, 4 * FIRST, 0, 0, 0);
     float[] moved = DeviceFloats.read(parameters);
@@ -178,9 +181,9 @@ class LossScaleTest {
   void anOverflowInOneOfSeveralBatchesSkipsTheirUpdate() {
     DeviceBuffer sum = floats(new float[5]);
     Op accumulate = own(ops.accumulate(gradients, sum, clock));
-    OpFactory.UpdateRule rule = OpFactory.UpdateRule.of(PLAIN);
+    UpdateRule rule = UpdateRule.of(PLAIN);
     DeviceBuffer schedule = floats(1, 0, 1, 0);
-    Op update = own(ops.update(rule, parameters, sum, null, schedule, clock));
+    Op update = own(ops.update(rule, new UpdateBuffers(parameters, sum, null, schedule, clock)));
     step(accumulate, Double.POSITIVE_INFINITY, 0, 0, 0, 0);
     step(accumulate, FIRST, 0, 0, 0, 0);
     assertThat(lossScale()).isEqualTo(FIRST);

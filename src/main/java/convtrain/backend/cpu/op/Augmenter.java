@@ -1,7 +1,7 @@
 package convtrain.backend.cpu.op;
 
-import convtrain.backend.OpFactory.Augmentation;
-import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.Augmentation;
+import convtrain.backend.Normalization;
 import convtrain.backend.cpu.dnnl.TensorView;
 import convtrain.graph.AugmentDraw;
 import convtrain.graph.Shape;

@@ -2,8 +2,8 @@ package convtrain.backend.cpu.op;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
@@ -59,7 +59,7 @@ final class BatchNormOp implements LayerOp {
       int batch,
       boolean training,
       LayerSpec.BatchNorm2d spec,
-      Context context,
+      LayerContext context,
       DropoutMasks masks) {
     this.training = training;
     precision = dnnl.precision();

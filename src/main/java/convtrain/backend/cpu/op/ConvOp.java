@@ -3,8 +3,8 @@ package convtrain.backend.cpu.op;
 import static org.bytedeco.dnnl.global.dnnl.DNNL_ARG_BIAS;
 
 import convtrain.backend.Binding;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.DnnlLayout;
@@ -49,7 +49,7 @@ final class ConvOp implements LayerOp {
       int batch,
       boolean training,
       LayerSpec.Conv2d spec,
-      Context context) {
+      LayerContext context) {
     this.dnnl = dnnl;
     this.workers = workers;
     this.batch = batch;

@@ -1,13 +1,21 @@
 package convtrain.backend.cpu.op;
 
+import convtrain.backend.Augmentation;
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Feed;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
+import convtrain.backend.LossBuffers;
+import convtrain.backend.MixBuffers;
+import convtrain.backend.Normalization;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
 import convtrain.backend.ParameterLayout;
 import convtrain.backend.PlainLayout;
+import convtrain.backend.RandomState;
+import convtrain.backend.UpdateBuffers;
+import convtrain.backend.UpdateRule;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Workers;
 import convtrain.graph.EmaSpec;
@@ -71,72 +79,72 @@ public final class CpuOps implements OpFactory {
   }
 
   @Override
-  public LayerOp conv2d(LayerSpec.Conv2d spec, Context context) {
+  public LayerOp conv2d(LayerSpec.Conv2d spec, LayerContext context) {
     return new ConvOp(dnnl, workers, batch, training, spec, context);
   }
 
   @Override
-  public LayerOp linear(LayerSpec.Linear spec, Context context) {
+  public LayerOp linear(LayerSpec.Linear spec, LayerContext context) {
     return new LinearOp(dnnl, workers, batch, training, spec, context);
   }
 
   @Override
-  public LayerOp batchNorm2d(LayerSpec.BatchNorm2d spec, Context context) {
+  public LayerOp batchNorm2d(LayerSpec.BatchNorm2d spec, LayerContext context) {
     return new BatchNormOp(dnnl, batch, training, spec, context, masks);
   }
 
   @Override
-  public LayerOp maxPool2d(LayerSpec.MaxPool2d spec, Context context) {
+  public LayerOp maxPool2d(LayerSpec.MaxPool2d spec, LayerContext context) {
     return pool(PoolOp.Kind.MAX, spec.window(context.node().in().get(0)), context);
   }
 
   @Override
-  public LayerOp avgPool2d(LayerSpec.AvgPool2d spec, Context context) {
+  public LayerOp avgPool2d(LayerSpec.AvgPool2d spec, LayerContext context) {
     PoolOp.Kind kind =
         spec.countIncludePad() ? PoolOp.Kind.MEAN_WITH_PADDING : PoolOp.Kind.MEAN_OF_PIXELS;
     return pool(kind, spec.window(context.node().in().get(0)), context);
   }
 
   @Override
-  public LayerOp globalAvgPool(LayerSpec.GlobalAvgPool spec, Context context) {
+  public LayerOp globalAvgPool(LayerSpec.GlobalAvgPool spec, LayerContext context) {
     Shape in = context.node().in().get(0);
     Pair whole = new Pair(in.height(), in.width());
     Window2d window = Window2d.over(in, whole, whole, Pair.of(1), Padding.NONE, false);
     return pool(PoolOp.Kind.MEAN_OF_PIXELS, window, context);
   }
 
-  private LayerOp pool(PoolOp.Kind kind, Window2d window, Context context) {
+  private LayerOp pool(PoolOp.Kind kind, Window2d window, LayerContext context) {
     return new PoolOp(dnnl, batch, training, kind, window, context.node());
   }
 
   @Override
-  public LayerOp activation(LayerSpec.Activation spec, Context context) {
+  public LayerOp activation(LayerSpec.Activation spec, LayerContext context) {
     return new ElementwiseOp(dnnl, batch, training, spec, context);
   }
 
   @Override
-  public LayerOp softmax(LayerSpec.AnySoftmax spec, Context context) {
+  public LayerOp softmax(LayerSpec.AnySoftmax spec, LayerContext context) {
     return new SoftmaxOp(dnnl, batch, training, spec, context);
   }
 
   @Override
-  public LayerOp dropout(LayerSpec.Dropout spec, Context context) {
+  public LayerOp dropout(LayerSpec.Dropout spec, LayerContext context) {
     return new DropoutOp(dnnl, batch, training, spec, context, masks);
   }
 
   @Override
-  public LayerOp flatten(LayerSpec.Flatten spec, Context context) {
+  public LayerOp flatten(LayerSpec.Flatten spec, LayerContext context) {
     return new FlattenOp(dnnl, batch, training, context.node());
   }
 
   @Override
-  public LayerOp add(LayerSpec.Add spec, Context context) {
+  public LayerOp add(LayerSpec.Add spec, LayerContext context) {
     int elements = Math.multiplyExact(batch, context.node().out().elements());
     return new SumOp(dnnl, context.node().in().size(), elements);
   }
 
   @Override
-  public LayerOp concat(LayerSpec.Concat spec, Context context) {
+  public LayerOp concat(LayerSpec.Concat spec, LayerContext context) {
     return new ConcatOp(dnnl, batch, context.node());
   }
 
@@ -156,30 +164,13 @@ public final class CpuOps implements OpFactory {
   }
 
   @Override
-  public Op mix(
-      MixSpec mix,
-      Shape image,
-      int classes,
-      RandomState random,
-      DeviceBuffer staged,
-      DeviceBuffer labels,
-      DeviceBuffer x,
-      DeviceBuffer targets) {
-    return new MixOp(
-        workers, precision(), batch, mix, image, classes, random, staged, labels, x, targets);
+  public Op mix(MixSpec mix, Shape image, int classes, RandomState random, MixBuffers buffers) {
+    return new MixOp(workers, precision(), batch, mix, image, classes, random, buffers);
   }
 
   @Override
-  public Op loss(
-      LossSpec loss,
-      int classes,
-      DeviceBuffer z,
-      DeviceBuffer labels,
-      DeviceBuffer targets,
-      DeviceBuffer dz,
-      DeviceBuffer metrics,
-      DeviceBuffer clock) {
-    return new LossOp(precision(), batch, loss, classes, z, labels, targets, dz, metrics, clock);
+  public Op loss(LossSpec loss, int classes, LossBuffers buffers) {
+    return new LossOp(precision(), batch, loss, classes, buffers);
   }
 
   @Override
@@ -197,14 +188,8 @@ public final class CpuOps implements OpFactory {
   }
 
   @Override
-  public Op update(
-      UpdateRule rule,
-      DeviceBuffer parameters,
-      DeviceBuffer gradients,
-      DeviceBuffer state,
-      DeviceBuffer schedule,
-      DeviceBuffer clock) {
-    return new UpdateOp(rule, workers, parameters, gradients, state, schedule, clock);
+  public Op update(UpdateRule rule, UpdateBuffers buffers) {
+    return new UpdateOp(workers, rule, buffers);
   }
 
   @Override

@@ -1,6 +1,6 @@
 package convtrain.backend.cpu.op;
 
-import convtrain.backend.OpFactory.RandomState;
+import convtrain.backend.RandomState;
 import convtrain.backend.StepClock;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.TensorView;

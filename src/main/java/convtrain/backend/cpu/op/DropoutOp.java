@@ -3,8 +3,8 @@ package convtrain.backend.cpu.op;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.Binding;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
@@ -34,7 +34,7 @@ final class DropoutOp implements LayerOp {
       int batch,
       boolean training,
       LayerSpec.Dropout spec,
-      Context context,
+      LayerContext context,
       DropoutMasks masks) {
     precision = dnnl.precision();
     this.training = training;

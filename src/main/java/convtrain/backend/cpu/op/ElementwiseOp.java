@@ -3,8 +3,8 @@ package convtrain.backend.cpu.op;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.Binding;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
@@ -62,7 +62,7 @@ final class ElementwiseOp implements LayerOp {
   private final Kernel backward;
 
   ElementwiseOp(
-      Dnnl dnnl, int batch, boolean training, LayerSpec.Activation spec, Context context) {
+      Dnnl dnnl, int batch, boolean training, LayerSpec.Activation spec, LayerContext context) {
     function = Function.of(spec);
     x = owned.add(dnnl.activation(batch, context.node().out()));
     int kind = training ? dnnl_forward_training : dnnl_forward_inference;

@@ -3,8 +3,8 @@ package convtrain.backend.cpu.op;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.Binding;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.DnnlLayout;
@@ -37,7 +37,7 @@ final class LinearOp implements LayerOp {
       int batch,
       boolean training,
       LayerSpec.Linear spec,
-      Context context) {
+      LayerContext context) {
     this.batch = batch;
     int inFeatures = context.node().in().get(0).channels();
     outFeatures = spec.outFeatures();

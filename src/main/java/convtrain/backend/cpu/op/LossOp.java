@@ -1,6 +1,6 @@
 package convtrain.backend.cpu.op;
 
-import convtrain.backend.DeviceBuffer;
+import convtrain.backend.LossBuffers;
 import convtrain.backend.Op;
 import convtrain.backend.StepClock;
 import convtrain.backend.StepMetrics;
@@ -35,31 +35,17 @@ final class LossOp implements Op {
   private final double[] target;
   private final double[] exps;
 
-  /**
-   * @param targets may be null: one-hot of the labels
-   * @param dz may be null: evaluation only
-   */
-  LossOp(
-      Precision precision,
-      int batch,
-      LossSpec loss,
-      int classes,
-      DeviceBuffer z,
-      DeviceBuffer labels,
-      DeviceBuffer targets,
-      DeviceBuffer dz,
-      DeviceBuffer metrics,
-      DeviceBuffer clock) {
+  LossOp(Precision precision, int batch, LossSpec loss, int classes, LossBuffers buffers) {
     this.batch = batch;
     this.classes = classes;
     squared = loss instanceof LossSpec.Mse;
     smoothing = loss instanceof LossSpec.CrossEntropy entropy ? entropy.labelSmoothing() : 0;
-    this.z = TensorView.of(precision, z);
-    this.labels = ((CpuBuffer) labels).asBytes();
-    this.targets = targets == null ? null : CpuBuffer.floats(targets);
-    gradient = dz == null ? null : TensorView.of(precision, dz);
-    this.metrics = ((CpuBuffer) metrics).asBytes();
-    this.clock = ((CpuBuffer) clock).asBytes();
+    this.z = TensorView.of(precision, buffers.z());
+    this.labels = ((CpuBuffer) buffers.labels()).asBytes();
+    this.targets = buffers.targets() == null ? null : CpuBuffer.floats(buffers.targets());
+    gradient = buffers.dz() == null ? null : TensorView.of(precision, buffers.dz());
+    this.metrics = ((CpuBuffer) buffers.metrics()).asBytes();
+    this.clock = ((CpuBuffer) buffers.clock()).asBytes();
     row = new float[classes];
     given = new float[classes];
     target = new double[classes];

@@ -1,8 +1,8 @@
 package convtrain.backend.cpu.op;
 
-import convtrain.backend.DeviceBuffer;
+import convtrain.backend.MixBuffers;
 import convtrain.backend.Op;
-import convtrain.backend.OpFactory.RandomState;
+import convtrain.backend.RandomState;
 import convtrain.backend.StepClock;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.TensorView;
@@ -40,10 +40,7 @@ final class MixOp implements Op {
       Shape image,
       int classes,
       RandomState random,
-      DeviceBuffer staged,
-      DeviceBuffer labels,
-      DeviceBuffer x,
-      DeviceBuffer targets) {
+      MixBuffers buffers) {
     this.workers = workers;
     this.batch = batch;
     this.image = image;
@@ -51,10 +48,10 @@ final class MixOp implements Op {
     cuts = spec instanceof MixSpec.Cutmix;
     draw = new MixDraw(spec, image, random.seed());
     clock = ((CpuBuffer) random.clock()).asBytes();
-    this.staged = TensorView.of(precision, staged);
-    this.labels = ((CpuBuffer) labels).asBytes();
-    this.x = TensorView.of(precision, x);
-    this.targets = CpuBuffer.floats(targets);
+    this.staged = TensorView.of(precision, buffers.staged());
+    this.labels = ((CpuBuffer) buffers.labels()).asBytes();
+    this.x = TensorView.of(precision, buffers.x());
+    this.targets = CpuBuffer.floats(buffers.targets());
     own = new float[workers.parts()][image.elements()];
     other = new float[workers.parts()][image.elements()];
     row = new float[classes];

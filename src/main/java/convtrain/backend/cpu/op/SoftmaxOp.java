@@ -3,8 +3,8 @@ package convtrain.backend.cpu.op;
 import static org.bytedeco.dnnl.global.dnnl.*;
 
 import convtrain.backend.Binding;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
@@ -22,7 +22,8 @@ final class SoftmaxOp implements LayerOp {
   private final Kernel forward;
   private final Kernel backward;
 
-  SoftmaxOp(Dnnl dnnl, int batch, boolean training, LayerSpec.AnySoftmax spec, Context context) {
+  SoftmaxOp(
+      Dnnl dnnl, int batch, boolean training, LayerSpec.AnySoftmax spec, LayerContext context) {
     x = owned.add(dnnl.activation(batch, context.node().out()));
     int kind = training ? dnnl_forward_training : dnnl_forward_inference;
     int algorithm = spec.log() ? dnnl_softmax_log : dnnl_softmax_accurate;

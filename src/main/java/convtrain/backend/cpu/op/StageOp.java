@@ -1,8 +1,8 @@
 package convtrain.backend.cpu.op;
 
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.Normalization;
 import convtrain.backend.Op;
-import convtrain.backend.OpFactory.Normalization;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.TensorView;
 import convtrain.backend.cpu.dnnl.Workers;

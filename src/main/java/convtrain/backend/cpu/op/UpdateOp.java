@@ -1,9 +1,9 @@
 package convtrain.backend.cpu.op;
 
-import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Op;
-import convtrain.backend.OpFactory.UpdateRule;
 import convtrain.backend.StepClock;
+import convtrain.backend.UpdateBuffers;
+import convtrain.backend.UpdateRule;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Workers;
 import convtrain.graph.OptimizerSpec;
@@ -41,27 +41,20 @@ final class UpdateOp implements Op {
   private float lr;
   private float momentum;
 
-  UpdateOp(
-      UpdateRule rule,
-      Workers workers,
-      DeviceBuffer parameters,
-      DeviceBuffer gradients,
-      DeviceBuffer state,
-      DeviceBuffer schedule,
-      DeviceBuffer clock) {
+  UpdateOp(Workers workers, UpdateRule rule, UpdateBuffers buffers) {
     optimizer = rule.optimizer();
     boolean clips = rule.clipGradNorm() != null;
     clipGradNorm = clips ? rule.clipGradNorm() : 0;
-    squares = clips ? new SumOfSquares(workers, gradients) : null;
+    squares = clips ? new SumOfSquares(workers, buffers.gradients()) : null;
     decayed = rule.decayed();
     this.workers = workers;
-    this.elements = Math.toIntExact(parameters.bytes() / Float.BYTES);
+    this.elements = Math.toIntExact(buffers.parameters().bytes() / Float.BYTES);
     this.chunks = (elements + CHUNK - 1) / CHUNK;
-    this.parameters = ((CpuBuffer) parameters).asFloats();
-    this.gradients = ((CpuBuffer) gradients).asFloats();
-    this.state = state == null ? null : ((CpuBuffer) state).asFloats();
-    this.schedule = ((CpuBuffer) schedule).asFloats();
-    this.clock = ((CpuBuffer) clock).asBytes();
+    this.parameters = CpuBuffer.floats(buffers.parameters());
+    this.gradients = CpuBuffer.floats(buffers.gradients());
+    this.state = buffers.state() == null ? null : CpuBuffer.floats(buffers.state());
+    this.schedule = CpuBuffer.floats(buffers.schedule());
+    this.clock = ((CpuBuffer) buffers.clock()).asBytes();
     this.lanes = new Lane[workers.parts()];
     for (int i = 0; i < workers.parts(); i++) {
       lanes[i] = new Lane();

@@ -1,8 +1,8 @@
 package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory.Context;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.Launch;
 import convtrain.graph.LayerSpec;
@@ -47,7 +47,7 @@ final class ActivationOp implements LayerOp {
       int batch,
       Precision precision,
       LayerSpec.Activation spec,
-      Context context) {
+      LayerContext context) {
     function = Function.of(spec);
     packs = Grids.Packs.of(cuda, precision, (long) batch * context.node().out().elements());
   }

@@ -1,8 +1,8 @@
 package convtrain.backend.cuda.op;
 
+import convtrain.backend.Augmentation;
 import convtrain.backend.DeviceBuffer;
-import convtrain.backend.OpFactory.Augmentation;
-import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.Normalization;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;

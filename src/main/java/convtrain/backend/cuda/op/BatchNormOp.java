@@ -2,8 +2,8 @@ package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
@@ -44,7 +44,7 @@ final class BatchNormOp implements LayerOp {
       boolean training,
       Precision precision,
       LayerSpec.BatchNorm2d spec,
-      Context context,
+      LayerContext context,
       DropoutMasks masks) {
     Shape shape = context.node().out();
     this.training = training;
@@ -62,7 +62,7 @@ final class BatchNormOp implements LayerOp {
     }
   }
 
-  private DropoutMasks.Mask mask(DropoutMasks masks, int batch, Context context) {
+  private DropoutMasks.Mask mask(DropoutMasks masks, int batch, LayerContext context) {
     for (Node node : context.fused()) {
       if (node.spec() instanceof LayerSpec.Dropout dropout) {
         int elements = Math.multiplyExact(batch, node.out().elements());

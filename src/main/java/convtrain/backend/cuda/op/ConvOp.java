@@ -4,8 +4,8 @@ import static java.util.stream.Collectors.joining;
 
 import convtrain.backend.BackendException;
 import convtrain.backend.Binding;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
@@ -45,7 +45,7 @@ final class ConvOp implements LayerOp {
       boolean training,
       Precision precision,
       LayerSpec.Conv2d spec,
-      Context context) {
+      LayerContext context) {
     this.cuda = cuda;
     this.precision = precision;
     geometry = ConvGeometry.of(precision, batch, spec, context.node());

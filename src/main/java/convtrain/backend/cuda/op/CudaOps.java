@@ -1,13 +1,21 @@
 package convtrain.backend.cuda.op;
 
+import convtrain.backend.Augmentation;
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Feed;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
+import convtrain.backend.LossBuffers;
+import convtrain.backend.MixBuffers;
+import convtrain.backend.Normalization;
 import convtrain.backend.Op;
 import convtrain.backend.OpFactory;
 import convtrain.backend.Owned;
 import convtrain.backend.ParameterLayout;
+import convtrain.backend.RandomState;
+import convtrain.backend.UpdateBuffers;
+import convtrain.backend.UpdateRule;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.CudaFeed;
 import convtrain.graph.EmaSpec;
@@ -57,17 +65,17 @@ public final class CudaOps implements OpFactory {
   }
 
   @Override
-  public LayerOp conv2d(LayerSpec.Conv2d spec, Context context) {
+  public LayerOp conv2d(LayerSpec.Conv2d spec, LayerContext context) {
     return new ConvOp(cuda, batch, training, precision, spec, context);
   }
 
   @Override
-  public LayerOp linear(LayerSpec.Linear spec, Context context) {
+  public LayerOp linear(LayerSpec.Linear spec, LayerContext context) {
     return new LinearOp(cuda, batch, training, precision, spec, context);
   }
 
   @Override
-  public LayerOp batchNorm2d(LayerSpec.BatchNorm2d spec, Context context) {
+  public LayerOp batchNorm2d(LayerSpec.BatchNorm2d spec, LayerContext context) {
     LayerOp ours = new BatchNormOp(cuda, batch, training, precision, spec, context, masks);
     if (!context.fused().isEmpty() || !CudnnBatchNorm.applies(precision)) {
       return ours;
@@ -91,26 +99,26 @@ public final class CudaOps implements OpFactory {
   }
 
   @Override
-  public LayerOp maxPool2d(LayerSpec.MaxPool2d spec, Context context) {
+  public LayerOp maxPool2d(LayerSpec.MaxPool2d spec, LayerContext context) {
     return pool(PoolOp.Kind.MAX, spec.window(context.node().in().get(0)), context);
   }
 
   @Override
-  public LayerOp avgPool2d(LayerSpec.AvgPool2d spec, Context context) {
+  public LayerOp avgPool2d(LayerSpec.AvgPool2d spec, LayerContext context) {
     PoolOp.Kind kind =
         spec.countIncludePad() ? PoolOp.Kind.MEAN_WITH_PADDING : PoolOp.Kind.MEAN_OF_PIXELS;
     return pool(kind, spec.window(context.node().in().get(0)), context);
   }
 
   @Override
-  public LayerOp globalAvgPool(LayerSpec.GlobalAvgPool spec, Context context) {
+  public LayerOp globalAvgPool(LayerSpec.GlobalAvgPool spec, LayerContext context) {
     Shape in = context.node().in().get(0);
     Pair whole = new Pair(in.height(), in.width());
     Window2d window = Window2d.over(in, whole, whole, Pair.of(1), Padding.NONE, false);
     return pool(PoolOp.Kind.MEAN_OF_PIXELS, window, context);
   }
 
-  private LayerOp pool(PoolOp.Kind kind, Window2d window, Context context) {
+  private LayerOp pool(PoolOp.Kind kind, Window2d window, LayerContext context) {
     Shape in = context.node().in().get(0);
     boolean cudnnApplies =
         CudnnPool.agrees(kind, training, cuda.deterministic())
@@ -141,32 +149,32 @@ public final class CudaOps implements OpFactory {
   }
 
   @Override
-  public LayerOp activation(LayerSpec.Activation spec, Context context) {
+  public LayerOp activation(LayerSpec.Activation spec, LayerContext context) {
     return new ActivationOp(cuda, batch, precision, spec, context);
   }
 
   @Override
-  public LayerOp softmax(LayerSpec.AnySoftmax spec, Context context) {
+  public LayerOp softmax(LayerSpec.AnySoftmax spec, LayerContext context) {
     return new SoftmaxOp(cuda, batch, training, precision, spec, context);
   }
 
   @Override
-  public LayerOp dropout(LayerSpec.Dropout spec, Context context) {
+  public LayerOp dropout(LayerSpec.Dropout spec, LayerContext context) {
     return new DropoutOp(cuda, batch, training, precision, spec, context, masks);
   }
 
   @Override
-  public LayerOp flatten(LayerSpec.Flatten spec, Context context) {
+  public LayerOp flatten(LayerSpec.Flatten spec, LayerContext context) {
     return new FlattenOp(cuda, batch, precision, context.node());
   }
 
   @Override
-  public LayerOp add(LayerSpec.Add spec, Context context) {
+  public LayerOp add(LayerSpec.Add spec, LayerContext context) {
     return new SumOp(cuda, precision, (long) batch * context.node().out().elements());
   }
 
   @Override
-  public LayerOp concat(LayerSpec.Concat spec, Context context) {
+  public LayerOp concat(LayerSpec.Concat spec, LayerContext context) {
     return new ConcatOp(cuda, batch, precision, context.node());
   }
 
@@ -186,42 +194,14 @@ public final class CudaOps implements OpFactory {
   }
 
   @Override
-  public Op mix(
-      MixSpec mix,
-      Shape image,
-      int classes,
-      RandomState random,
-      DeviceBuffer staged,
-      DeviceBuffer labels,
-      DeviceBuffer x,
-      DeviceBuffer targets) {
-    return new MixOp(
-        cuda, batch, precision, mix, image, classes, random, staged, labels, x, targets);
+  public Op mix(MixSpec mix, Shape image, int classes, RandomState random, MixBuffers buffers) {
+    return new MixOp(cuda, batch, precision, mix, image, classes, random, buffers);
   }
 
   @Override
-  public Op loss(
-      LossSpec loss,
-      int classes,
-      DeviceBuffer z,
-      DeviceBuffer labels,
-      DeviceBuffer targets,
-      DeviceBuffer dz,
-      DeviceBuffer metrics,
-      DeviceBuffer clock) {
+  public Op loss(LossSpec loss, int classes, LossBuffers buffers) {
     return new LossOp(
-        cuda,
-        batch,
-        precision,
-        loss,
-        classes,
-        z,
-        labels,
-        targets,
-        dz,
-        metrics,
-        clock,
-        LossScale.of(precision, clock));
+        cuda, batch, precision, loss, classes, buffers, LossScale.of(precision, buffers.clock()));
   }
 
   @Override
@@ -243,15 +223,8 @@ public final class CudaOps implements OpFactory {
   }
 
   @Override
-  public Op update(
-      UpdateRule rule,
-      DeviceBuffer parameters,
-      DeviceBuffer gradients,
-      DeviceBuffer state,
-      DeviceBuffer schedule,
-      DeviceBuffer clock) {
-    return new UpdateOp(
-        cuda, rule, parameters, gradients, state, schedule, clock, LossScale.of(precision, clock));
+  public Op update(UpdateRule rule, UpdateBuffers buffers) {
+    return new UpdateOp(cuda, rule, buffers, LossScale.of(precision, buffers.clock()));
   }
 
   @Override

@@ -5,8 +5,8 @@ import static jcuda.jcudnn.JCudnn.cudnnBatchNormalizationForwardInference;
 import static jcuda.jcudnn.JCudnn.cudnnBatchNormalizationForwardTraining;
 
 import convtrain.backend.Binding;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
@@ -62,7 +62,7 @@ final class CudnnBatchNorm implements LayerOp {
       boolean training,
       Precision precision,
       LayerSpec.BatchNorm2d spec,
-      Context context) {
+      LayerContext context) {
     this.cuda = cuda;
     this.training = training;
     needsInputGradient = training && context.needsInputGradient().get(0);

@@ -4,8 +4,8 @@ import static jcuda.jcudnn.JCudnn.cudnnPoolingBackward;
 import static jcuda.jcudnn.JCudnn.cudnnPoolingForward;
 
 import convtrain.backend.Binding;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
@@ -47,7 +47,7 @@ final class CudnnPool implements LayerOp {
       Precision precision,
       PoolOp.Kind kind,
       Window2d window,
-      Context context) {
+      LayerContext context) {
     this.cuda = cuda;
     this.training = training;
     max = kind == PoolOp.Kind.MAX;

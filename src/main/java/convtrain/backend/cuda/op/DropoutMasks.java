@@ -1,7 +1,7 @@
 package convtrain.backend.cuda.op;
 
-import convtrain.backend.OpFactory.RandomState;
 import convtrain.backend.Owned;
+import convtrain.backend.RandomState;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.Launch;

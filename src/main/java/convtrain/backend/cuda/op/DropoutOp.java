@@ -2,8 +2,8 @@ package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
@@ -25,7 +25,7 @@ final class DropoutOp implements LayerOp {
       boolean training,
       Precision precision,
       LayerSpec.Dropout spec,
-      Context context,
+      LayerContext context,
       DropoutMasks masks) {
     int elements = Math.multiplyExact(batch, context.node().out().elements());
     packs = Grids.Packs.of(cuda, precision, elements);

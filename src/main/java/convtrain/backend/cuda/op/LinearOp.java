@@ -1,8 +1,8 @@
 package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory.Context;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
@@ -34,7 +34,7 @@ final class LinearOp implements LayerOp {
       boolean training,
       Precision precision,
       LayerSpec.Linear spec,
-      Context context) {
+      LayerContext context) {
     this.cuda = cuda;
     this.precision = precision;
     int in = context.node().in().get(0).channels();

@@ -1,6 +1,6 @@
 package convtrain.backend.cuda.op;
 
-import convtrain.backend.DeviceBuffer;
+import convtrain.backend.LossBuffers;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
@@ -12,8 +12,6 @@ final class LossOp extends LaunchList {
   private static final int WARP = 32;
 
   /**
-   * @param targets may be null: one-hot of the labels
-   * @param dz may be null: evaluation only
    * @param lossScale of the run; null: the loss is not scaled
    */
   LossOp(
@@ -22,12 +20,7 @@ final class LossOp extends LaunchList {
       Precision precision,
       LossSpec loss,
       int classes,
-      DeviceBuffer z,
-      DeviceBuffer labels,
-      DeviceBuffer targets,
-      DeviceBuffer dz,
-      DeviceBuffer metrics,
-      DeviceBuffer clock,
+      LossBuffers buffers,
       CudaBuffer lossScale) {
     super("convtrain:" + loss.type());
     double smoothing = loss instanceof LossSpec.CrossEntropy entropy ? entropy.labelSmoothing() : 0;
@@ -38,18 +31,18 @@ final class LossOp extends LaunchList {
               .launch(
                   Grids.blocks((long) batch * WARP),
                   Grids.THREADS,
-                  z,
-                  labels,
-                  targets,
+                  buffers.z(),
+                  buffers.labels(),
+                  buffers.targets(),
                   smoothing,
-                  dz,
+                  buffers.dz(),
                   lossScale,
                   batch,
                   classes,
                   owned.add(cuda.allocate((long) batch * Double.BYTES)),
                   owned.add(cuda.allocate((long) batch * Integer.BYTES)),
-                  metrics,
-                  clock,
+                  buffers.metrics(),
+                  buffers.clock(),
                   owned.add(cuda.allocate(Integer.BYTES))));
     } catch (RuntimeException | Error e) {
       Owned.closeAfter(e, this);

@@ -1,8 +1,8 @@
 package convtrain.backend.cuda.op;
 
-import convtrain.backend.DeviceBuffer;
-import convtrain.backend.OpFactory.RandomState;
+import convtrain.backend.MixBuffers;
 import convtrain.backend.Owned;
+import convtrain.backend.RandomState;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.graph.MixDraw;
 import convtrain.graph.MixSpec;
@@ -19,10 +19,7 @@ final class MixOp extends LaunchList {
       Shape image,
       int classes,
       RandomState random,
-      DeviceBuffer staged,
-      DeviceBuffer labels,
-      DeviceBuffer x,
-      DeviceBuffer targets) {
+      MixBuffers buffers) {
     super("convtrain:mix");
     int width = Grids.width(precision, image.elements());
     long packs = Math.multiplyExact((long) batch, (long) image.elements() / width);
@@ -33,10 +30,10 @@ final class MixOp extends LaunchList {
               .launch(
                   Grids.blocks(Math.max(packs, (long) batch * classes)),
                   Grids.THREADS,
-                  staged,
-                  labels,
-                  x,
-                  targets,
+                  buffers.staged(),
+                  buffers.labels(),
+                  buffers.x(),
+                  buffers.targets(),
                   random.clock(),
                   random.seed(),
                   owned.add(Upload.floats(cuda, MixDraw.quantiles(spec))),

@@ -1,8 +1,8 @@
 package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory.Context;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.Launch;
@@ -52,7 +52,7 @@ final class PoolOp implements LayerOp {
       Precision precision,
       Kind kind,
       Window2d window,
-      Context context) {
+      LayerContext context) {
     this.cuda = cuda;
     this.batch = batch;
     this.training = training;

@@ -4,8 +4,8 @@ import static jcuda.jcudnn.JCudnn.cudnnSoftmaxBackward;
 import static jcuda.jcudnn.JCudnn.cudnnSoftmaxForward;
 
 import convtrain.backend.Binding;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory.Context;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.Status;
@@ -37,7 +37,7 @@ final class SoftmaxOp implements LayerOp {
       boolean training,
       Precision precision,
       LayerSpec.AnySoftmax spec,
-      Context context) {
+      LayerContext context) {
     this.cuda = cuda;
     algorithm =
         spec.log()

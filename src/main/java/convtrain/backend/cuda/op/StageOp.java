@@ -1,7 +1,7 @@
 package convtrain.backend.cuda.op;
 
 import convtrain.backend.DeviceBuffer;
-import convtrain.backend.OpFactory.Normalization;
+import convtrain.backend.Normalization;
 import convtrain.backend.Owned;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.CudaFeed;

@@ -1,8 +1,8 @@
 package convtrain.backend.cuda.op;
 
-import convtrain.backend.DeviceBuffer;
-import convtrain.backend.OpFactory.UpdateRule;
 import convtrain.backend.Owned;
+import convtrain.backend.UpdateBuffers;
+import convtrain.backend.UpdateRule;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.Launch;
@@ -24,40 +24,32 @@ final class UpdateOp extends LaunchList {
   /**
    * @param lossScale of the run; null: gradients are not scaled
    */
-  UpdateOp(
-      CudaContext cuda,
-      UpdateRule rule,
-      DeviceBuffer parameters,
-      DeviceBuffer gradients,
-      DeviceBuffer state,
-      DeviceBuffer schedule,
-      DeviceBuffer clock,
-      CudaBuffer lossScale) {
+  UpdateOp(CudaContext cuda, UpdateRule rule, UpdateBuffers buffers, CudaBuffer lossScale) {
     super("convtrain:update");
     // Parameters, gradients and state are fp32 whatever activations are held in.
-    packs = Grids.Packs.of(cuda, Precision.FP32, parameters.bytes() / Float.BYTES);
+    packs = Grids.Packs.of(cuda, Precision.FP32, buffers.parameters().bytes() / Float.BYTES);
     decayed = rule.decayed();
     try {
       tickets = owned.add(cuda.allocate(Integer.BYTES));
       clip = rule.clipGradNorm() == null ? null : owned.add(cuda.allocate(Float.BYTES));
       if (lossScale != null) {
-        then(packs.launch(FILE, "find_overflow", gradients, packs.count(), lossScale));
+        then(packs.launch(FILE, "find_overflow", buffers.gradients(), packs.count(), lossScale));
       }
       if (clip != null) {
-        then(norm(cuda, rule.clipGradNorm(), gradients, clock, lossScale));
+        then(norm(cuda, rule.clipGradNorm(), buffers, lossScale));
       }
       if (rule.optimizer() instanceof OptimizerSpec.Sgd sgd) {
-        then(sgd(sgd, parameters, gradients, state, schedule, clock, lossScale));
+        then(sgd(sgd, buffers, lossScale));
       } else if (rule.optimizer() instanceof OptimizerSpec.Adam adam) {
         double beta2 = adam.betas().get(1);
         float eps = adam.eps().floatValue();
         Adam constants = new Adam(beta2, eps, adam.weightDecay(), false);
-        then(adam(constants, parameters, gradients, state, schedule, clock, lossScale));
+        then(adam(constants, buffers, lossScale));
       } else if (rule.optimizer() instanceof OptimizerSpec.AdamW adamW) {
         double beta2 = adamW.betas().get(1);
         float eps = adamW.eps().floatValue();
         Adam constants = new Adam(beta2, eps, adamW.weightDecay(), true);
-        then(adam(constants, parameters, gradients, state, schedule, clock, lossScale));
+        then(adam(constants, buffers, lossScale));
       }
     } catch (RuntimeException | Error e) {
       Owned.closeAfter(e, this);
@@ -67,17 +59,13 @@ final class UpdateOp extends LaunchList {
 
   /** Writes the factor that the update reads. */
   private Launch norm(
-      CudaContext cuda,
-      double maxNorm,
-      DeviceBuffer gradients,
-      DeviceBuffer clock,
-      CudaBuffer lossScale) {
+      CudaContext cuda, double maxNorm, UpdateBuffers buffers, CudaBuffer lossScale) {
     return packs.launch(
         "grad_norm",
         "grad_norm",
-        gradients,
+        buffers.gradients(),
         packs.count(),
-        clock,
+        buffers.clock(),
         lossScale,
         maxNorm,
         owned.add(cuda.allocate(Grids.blocks(packs.count()) * Double.BYTES)),
@@ -85,24 +73,17 @@ final class UpdateOp extends LaunchList {
         owned.add(cuda.allocate(Integer.BYTES)));
   }
 
-  private Launch sgd(
-      OptimizerSpec.Sgd sgd,
-      DeviceBuffer parameters,
-      DeviceBuffer gradients,
-      DeviceBuffer state,
-      DeviceBuffer schedule,
-      DeviceBuffer clock,
-      CudaBuffer lossScale) {
+  private Launch sgd(OptimizerSpec.Sgd sgd, UpdateBuffers buffers, CudaBuffer lossScale) {
     return packs.launch(
         FILE,
         "update_sgd",
-        parameters,
-        gradients,
-        sgd.stateSlots() == 0 ? null : state,
+        buffers.parameters(),
+        buffers.gradients(),
+        sgd.stateSlots() == 0 ? null : buffers.state(),
         packs.count(),
         decayed,
-        schedule,
-        clock,
+        buffers.schedule(),
+        buffers.clock(),
         lossScale,
         clip,
         sgd.weightDecay().floatValue(),
@@ -114,26 +95,19 @@ final class UpdateOp extends LaunchList {
   /** What Adam and AdamW are given beside the schedule. */
   private record Adam(double beta2, float eps, double weightDecay, boolean decoupled) {}
 
-  private Launch adam(
-      Adam adam,
-      DeviceBuffer parameters,
-      DeviceBuffer gradients,
-      DeviceBuffer state,
-      DeviceBuffer schedule,
-      DeviceBuffer clock,
-      CudaBuffer lossScale) {
-    long slotBytes = parameters.bytes();
+  private Launch adam(Adam adam, UpdateBuffers buffers, CudaBuffer lossScale) {
+    long slotBytes = buffers.parameters().bytes();
     return packs.launch(
         FILE,
         "update_adam",
-        parameters,
-        gradients,
-        state.slice(0, slotBytes),
-        state.slice(slotBytes, slotBytes),
+        buffers.parameters(),
+        buffers.gradients(),
+        buffers.state().slice(0, slotBytes),
+        buffers.state().slice(slotBytes, slotBytes),
         packs.count(),
         decayed,
-        schedule,
-        clock,
+        buffers.schedule(),
+        buffers.clock(),
         lossScale,
         clip,
         adam.beta2,

@@ -2,8 +2,8 @@ package convtrain.backend.cuda.op;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
-import convtrain.backend.OpFactory;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.ModelGraph;
@@ -56,8 +56,8 @@ class CudnnBatchNormTest extends OpTest {
   }
 
   private LayerOp op(Node node, boolean training, boolean needsInputGradient) {
-    OpFactory.Context context =
-        new OpFactory.Context(node, List.of(), List.of(needsInputGradient), Map.of(), null);
+    LayerContext context =
+        new LayerContext(node, List.of(), List.of(needsInputGradient), Map.of(), null);
     LayerSpec.BatchNorm2d spec = (LayerSpec.BatchNorm2d) node.spec();
     return own(new CudnnBatchNorm(cuda(), N, training, FP32, spec, context));
   }

@@ -3,6 +3,7 @@ package convtrain.backend.cuda.op;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import convtrain.backend.Binding;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory;
 import convtrain.backend.cuda.device.CudaBuffer;
@@ -66,8 +67,8 @@ class CudnnPoolTest extends OpTest {
         "l", null, Pair.of(3), Pair.of(2), new Padding(false, Pair.of(0)), ceilMode, true);
   }
 
-  private static OpFactory.Context context(Node node) {
-    return new OpFactory.Context(node, List.of(), List.of(true), Map.of(), null);
+  private static LayerContext context(Node node) {
+    return new LayerContext(node, List.of(), List.of(true), Map.of(), null);
   }
 
   /** cuDNN's way of one layer between tensors on the device. */

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import convtrain.backend.Binding;
 import convtrain.backend.DeviceBuffer;
+import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
 import convtrain.backend.OpFactory;
 import convtrain.backend.ParameterLayout;
@@ -108,7 +109,7 @@ class LayerPrecisionTest extends OpTest {
     LayerOp op =
         own(
             layer.spec.accept(
-                factory, new OpFactory.Context(node, List.of(), List.of(true), layouts, null)));
+                factory, new LayerContext(node, List.of(), List.of(true), layouts, null)));
     op.bind(
         new Binding(
             List.of(images(precision, x, layer.in)),
