@@ -1,14 +1,5 @@
-// Which elements dropout keeps: the contract of convtrain.backend.cpu.op.DropoutMasks.
-//
-// Elements are counted in [N, H, W, C] order and decided in groups of 32. Let q = min(p, 1 - p) and
-// r the Philox block (g, step, layer, DROPOUT) of group g under the run's seed.
-// How many of a group are chosen: k = the number of i with r0 < T[i],
-// T[i] = round(2^32 P(Binomial(32, q) > i)).
-// Which: start from the empty set or, if k > 10, from the set bits of r3; while the set has not k
-// members, take the next position: too few members, it joins (or is there already); too many, it
-// leaves (or is not there). Positions are five-bit fields, lowest first, six to a word: those of r1
-// and r2, then of the four words of the blocks (g, step, layer, DROPOUT + 256 j), j = 1, 2, ...
-// The chosen fall; where p > 1/2 the chosen stay.
+// Which elements dropout keeps: convtrain.graph.DropoutDraw gives the contract, equal on every
+// backend. How many of a group are chosen tell the thresholds T, which of them the positions below.
 //
 // Masks depend on no data, so one launch at the start of a step draws those of all layers, one bit
 // per element; what multiplies by them reads a 32nd of what it reads of an fp32 tensor.
@@ -22,7 +13,7 @@ constexpr int GROUP = 32;
 
 /** One layer's dropout; convtrain.backend.cuda.op.DropoutMasks writes these. */
 struct MaskedLayer {
-  /** T, see above. */
+  /** T of the contract. */
   unsigned int thresholds[GROUP];
   /** One word per group, bit i set if its element i is kept. */
   unsigned int* kept;

@@ -430,7 +430,8 @@ public sealed interface LayerSpec {
 
   /**
    * Training: each element is zeroed with probability p, the others are scaled by 1 / (1 - p);
-   * evaluation: identity. Which elements fall follows from the seed, the step and the layer alone.
+   * evaluation: identity. Which elements fall follows from the seed, the step and the layer alone,
+   * see {@link DropoutDraw}.
    */
   @JsonTypeName("dropout")
   record Dropout(String name, List<String> inputs, Double p) implements LayerSpec {

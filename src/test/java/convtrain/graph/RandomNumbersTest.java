@@ -1,7 +1,6 @@
 package convtrain.graph;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import java.util.Arrays;
@@ -9,7 +8,6 @@ import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
-import org.junit.jupiter.params.provider.ValueSource;
 
 class RandomNumbersTest {
   private static final int DRAWS = 100_000;
@@ -143,31 +141,5 @@ class RandomNumbersTest {
     return Arrays.stream(hex.split(" "))
         .mapToInt(word -> Integer.parseUnsignedInt(word, 16))
         .toArray();
-  }
-
-  @Test
-  void binomialThresholdsAreTheTailsOfTheDistribution() {
-    double scale = Math.pow(2, 32);
-    assertThat(Binomial.thresholds(1, 0.3)).containsExactly(Math.round(0.3 * scale));
-    assertThat(Binomial.thresholds(3, 0.5)).containsExactly(7L << 29, 4L << 29, 1L << 29);
-    assertThat(Binomial.thresholds(2, 0.1))
-        .containsExactly(Math.round(0.19 * scale), Math.round(0.01 * scale));
-    assertThat(Binomial.thresholds(32, 0)).containsOnly(0);
-  }
-
-  @ParameterizedTest
-  @ValueSource(doubles = {1e-9, 0.04, 0.25, 0.5})
-  void binomialThresholdsKeepTheMean(double q) {
-    long[] thresholds = Binomial.thresholds(32, q);
-    double mean = Arrays.stream(thresholds).sum() / Math.pow(2, 32);
-    assertThat(mean / 32).isCloseTo(q, within(Math.pow(2, -33)));
-    assertThat(Arrays.stream(thresholds)).allMatch(t -> t >>> 32 == 0);
-  }
-
-  @Test
-  void binomialThresholdsAboveAHalfDoNotFitAWord() {
-    assertThatThrownBy(() -> Binomial.thresholds(32, 0.51))
-        .isInstanceOf(IllegalArgumentException.class)
-        .hasMessageContaining("q=0.51");
   }
 }

@@ -7,9 +7,9 @@ import java.util.HashSet;
 import java.util.Set;
 
 /**
- * Which elements dropout drops, from the documented contract alone: how many of a group of 32 by
- * the binomial distribution's tails, which of them by five-bit positions; elements count in [N, H,
- * W, C] order.
+ * Which elements dropout drops, from {@link convtrain.graph.DropoutDraw}'s documented contract
+ * alone: how many of a group of 32 by the binomial distribution's tails, which of them by five-bit
+ * positions; elements count in [N, H, W, C] order.
  */
 public final class ReferenceDropout {
   private static final int DROPOUT = Philox.Purpose.DROPOUT.ordinal();

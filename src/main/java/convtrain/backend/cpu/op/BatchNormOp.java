@@ -8,6 +8,7 @@ import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.TensorView;
+import convtrain.graph.DropoutDraw;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.Node;
 import convtrain.graph.Precision;
@@ -70,7 +71,7 @@ final class BatchNormOp implements LayerOp {
     unbiased = (float) count / Math.max(1, count - 1);
     channels = shape.channels();
     LayerSpec.Dropout dropout = training ? dropoutOf(context.fused()) : null;
-    scale = dropout == null ? 1 : DropoutMasks.scale(dropout.p());
+    scale = dropout == null ? 1 : DropoutDraw.scale(dropout.p());
     mask =
         dropout == null
             ? null

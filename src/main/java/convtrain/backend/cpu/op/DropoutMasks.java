@@ -5,8 +5,7 @@ import convtrain.backend.StepClock;
 import convtrain.backend.cpu.dnnl.CpuBuffer;
 import convtrain.backend.cpu.dnnl.TensorView;
 import convtrain.backend.cpu.dnnl.Workers;
-import convtrain.graph.Binomial;
-import convtrain.graph.Philox;
+import convtrain.graph.DropoutDraw;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 
@@ -16,32 +15,12 @@ import java.util.Arrays;
  * list of what falls stays in its cache, and all that is kept for the backward pass is a bit an
  * element.
  *
- * <p>Contract, equal on every backend: elements are counted in [N, H, W, C] order and decided in
- * groups of 32. Let q = min(p, 1 - p), and r the Philox block (g, step, layer, DROPOUT) of group g
- * under the run's seed.
- *
- * <ul>
- *   <li>How many of a group are chosen: k = the number of i with r0 &lt; T[i], where T[i] =
- *       round(2^32 P(Binomial(32, q) &gt; i)). So the probability is exact to 2^-32.
- *   <li>Which: start from the empty set or, if k &gt; 10, from the bits that are set in r3. While
- *       the set has too few members, the next position joins (or is there already); while it has
- *       too many, the next position leaves (or is not there). Positions are five-bit fields, lowest
- *       first, six to a word: those of r1, of r2, then of all four words of the blocks (g, step,
- *       layer, DROPOUT + 256 j), j = 1, 2, ...
- *   <li>The chosen fall; where p &gt; 1/2 the chosen stay.
- * </ul>
- *
- * <p>Every subset of k is equally likely, whichever rule starts it, since no position is special.
- * At p = 0.04 a group chooses 1.3 elements, so one block per 32 elements is all it takes.
+ * <p>{@link DropoutDraw} says which elements fall, equal on every backend.
  */
 public final class DropoutMasks {
   private static final int CHUNK = 4096;
-  private static final int PER_GROUP = 32;
+  private static final int PER_GROUP = DropoutDraw.GROUP;
   private static final int GROUPS = CHUNK / PER_GROUP;
-  private static final int PER_WORD = 6;
-
-  /** With more than this many members, fewer positions are needed from a random start. */
-  private static final int FEW = 10;
 
   /** The most members that are written without a loop. */
   private static final int AT_ONCE = 3;
@@ -79,8 +58,7 @@ public final class DropoutMasks {
 
   /** Which elements of one tensor fall. */
   final class Mask {
-    private final long seed;
-    private final int layer;
+    private final DropoutDraw draw;
     private final boolean chosenStay;
     private final long[] thresholds;
     private final int elements;
@@ -93,10 +71,9 @@ public final class DropoutMasks {
     private ReluBits bits;
 
     private Mask(long seed, int layer, double p, int elements) {
-      this.seed = seed;
-      this.layer = layer;
-      this.chosenStay = p > 0.5;
-      this.thresholds = Binomial.thresholds(PER_GROUP, Math.min(p, 1 - p));
+      this.draw = new DropoutDraw(seed, layer, p);
+      this.chosenStay = DropoutDraw.chosenStay(p);
+      this.thresholds = DropoutDraw.thresholds(p);
       this.elements = elements;
       this.chunks = (elements + CHUNK - 1) / CHUNK;
       this.kept = new int[Math.multiplyExact(chunks, GROUPS)];
@@ -154,14 +131,13 @@ public final class DropoutMasks {
     private int drawChunk(int chunk, Lane lane) {
       short[] dropped = lane.dropped;
       int group = chunk * GROUPS;
-      Philox.blocks(
-          seed, group, step, layer, Philox.Purpose.DROPOUT.ordinal(), GROUPS, lane.r01, lane.r23);
+      draw.blocks(step, group, GROUPS, lane.r01, lane.r23);
       sizes(lane.r01, lane.sizes);
       int end = 0;
       for (int i = 0; i < GROUPS; i++) {
         int size = (int) lane.sizes[i];
         if (size > AT_ONCE || chosenStay) {
-          int fallen = fallen(group + i, i, lane);
+          int fallen = draw.fallen(step, group + i, lane.r01[i], lane.r23[i], lane.more);
           kept[group + i] = ~fallen;
           end = append(fallen, i * PER_GROUP, dropped, end);
         } else {
@@ -206,38 +182,6 @@ public final class DropoutMasks {
       }
     }
 
-    /** Which of a group fall, as bits; i is the group's place among the chunk's. */
-    private int fallen(int group, int i, Lane lane) {
-      int k = 0;
-      while (k < PER_GROUP && lane.r01[i] >>> 32 < thresholds[k]) {
-        k++;
-      }
-      int set = k > FEW ? (int) lane.r23[i] : 0;
-      int positions = (int) lane.r01[i];
-      int left = PER_WORD;
-      int extra = -1;
-      for (int size = Integer.bitCount(set); size != k; size = Integer.bitCount(set)) {
-        if (left-- == 0) {
-          positions = extra < 0 ? (int) (lane.r23[i] >>> 32) : extraWord(group, extra, lane.more);
-          left = PER_WORD - 1;
-          extra++;
-        }
-        int bit = 1 << positions;
-        positions >>>= 5;
-        set = size < k ? set | bit : set & ~bit;
-      }
-      return chosenStay ? ~set : set;
-    }
-
-    /** Words of positions beyond the group's own block, four to a block. */
-    private int extraWord(int group, int index, int[] block) {
-      if (index % 4 == 0) {
-        int counter = Philox.Purpose.DROPOUT.ordinal() + 256 * (index / 4 + 1);
-        Philox.block(seed, group, step, layer, counter, block);
-      }
-      return block[index % 4];
-    }
-
     private static int append(int set, int start, short[] dropped, int end) {
       for (int rest = set; rest != 0; rest &= rest - 1) {
         dropped[end++] = (short) (start + Integer.numberOfTrailingZeros(rest));
@@ -255,10 +199,5 @@ public final class DropoutMasks {
       }
       return inside;
     }
-  }
-
-  /** 1 / (1 - p): what the kept elements are multiplied by. */
-  static float scale(double p) {
-    return (float) (1 / (1 - p));
   }
 }

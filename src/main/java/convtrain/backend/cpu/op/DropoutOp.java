@@ -9,6 +9,7 @@ import convtrain.backend.Owned;
 import convtrain.backend.cpu.dnnl.Dnnl;
 import convtrain.backend.cpu.dnnl.Kernel;
 import convtrain.backend.cpu.dnnl.TensorView;
+import convtrain.graph.DropoutDraw;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.Precision;
 import org.bytedeco.dnnl.eltwise_forward;
@@ -16,7 +17,7 @@ import org.bytedeco.dnnl.memory;
 
 /**
  * Dropout that stands alone: y = x / (1 - p), then what falls is zeroed; the gradient goes the same
- * way. In evaluation it is the identity. See {@link DropoutMasks} for which elements fall.
+ * way. In evaluation it is the identity. See {@link DropoutDraw} for which elements fall.
  */
 final class DropoutOp implements LayerOp {
   private final Owned owned = new Owned();
@@ -39,7 +40,7 @@ final class DropoutOp implements LayerOp {
     precision = dnnl.precision();
     this.training = training;
     x = owned.add(dnnl.activation(batch, context.node().out()));
-    float scale = training ? DropoutMasks.scale(spec.p()) : 1;
+    float scale = training ? DropoutDraw.scale(spec.p()) : 1;
     forward = owned.add(scaling(dnnl, scale));
     boolean needsInputGradient = training && context.needsInputGradient().get(0);
     backward = needsInputGradient ? owned.add(scaling(dnnl, scale)) : null;

@@ -5,7 +5,7 @@ import convtrain.backend.RandomState;
 import convtrain.backend.cuda.device.CudaBuffer;
 import convtrain.backend.cuda.device.CudaContext;
 import convtrain.backend.cuda.device.Launch;
-import convtrain.graph.Binomial;
+import convtrain.graph.DropoutDraw;
 import convtrain.graph.Precision;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
@@ -14,10 +14,10 @@ import java.util.Optional;
 
 /**
  * The dropout masks of one plan, drawn for all layers by one launch at the start of a step, one bit
- * per element. Which elements fall is told in kernels/dropout.cuh and equal on every backend.
+ * per element (kernels/dropout.cuh). {@link DropoutDraw} says which elements fall.
  */
 final class DropoutMasks {
-  private static final int GROUP = 32;
+  private static final int GROUP = DropoutDraw.GROUP;
   private static final int LAYER_BYTES = GROUP * Integer.BYTES + Long.BYTES + 4 * Integer.BYTES;
 
   /**
@@ -60,7 +60,7 @@ final class DropoutMasks {
     int groups = (elements + GROUP - 1) / GROUP;
     CudaBuffer kept = owned.add(cuda.allocate((long) groups * Integer.BYTES));
     layers.add(new Layer(layer, p, groups, kept));
-    return new Mask(kept, (float) (1 / (1 - p)));
+    return new Mask(kept, DropoutDraw.scale(p));
   }
 
   /**
@@ -92,14 +92,14 @@ final class DropoutMasks {
 
   /** As kernels/dropout.cuh lays it out. */
   private static void put(Layer layer, long firstBlock, ByteBuffer table) {
-    for (long threshold : Binomial.thresholds(GROUP, Math.min(layer.p, 1 - layer.p))) {
+    for (long threshold : DropoutDraw.thresholds(layer.p)) {
       table.putInt((int) threshold);
     }
     table
         .putLong(layer.kept.address())
         .putInt(layer.groups)
         .putInt(layer.index)
-        .putInt(layer.p > 0.5 ? 1 : 0)
+        .putInt(DropoutDraw.chosenStay(layer.p) ? 1 : 0)
         .putInt(Math.toIntExact(firstBlock));
   }
 }
