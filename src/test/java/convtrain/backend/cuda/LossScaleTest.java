@@ -139,6 +139,22 @@ class LossScaleTest {
     assertThat(moved[3]).isEqualTo(4);
   }
 
+  /** Halved so often, the first scale would be 0, which stands for a run's first. */
+  @Test
+  void updatesSkippedInARowStayCountedHoweverMany() {
+    Op adam = update(new OptimizerSpec.Adam(0.25, null, null, null, null), 0.25f, 201);
+    DeviceFloats.write(new float[] {Float.NaN, 0, 0, 0, 0}, gradients);
+    for (int i = 0; i < 200; i++) {
+      adam.forward();
+    }
+    backend.synchronize();
+    assertThat(lossScale()).isEqualTo(0x1p-14);
+    step(adam, 0x1p-14, 0, 0, 0, 0);
+    float[] moved = DeviceFloats.read(parameters);
+    assertThat(moved[0]).isCloseTo(0.75f, within(1e-6f));
+    assertThat(moved[1]).isEqualTo(2);
+  }
+
   @Test
   void firstPerformedUpdateStartsTheMomentum() {
     // Dampening holds back every gradient but the first.
