@@ -5,6 +5,7 @@ import convtrain.config.RunConfig;
 import convtrain.config.TrainConfig;
 import convtrain.data.Dataset;
 import convtrain.data.Split;
+import convtrain.graph.Precision;
 import convtrain.report.Provenance;
 import convtrain.train.Trainer;
 import java.io.IOException;
@@ -24,7 +25,7 @@ import picocli.CommandLine.Model.CommandSpec;
  */
 final class TrainContext implements AutoCloseable {
   /** What of a run file the device is opened for. */
-  private record Mode(Object precision, boolean deterministic, boolean cudaGraph) {
+  private record Mode(Precision precision, boolean deterministic, boolean cudaGraph) {
     static Mode of(TrainConfig train) {
       return new Mode(train.precision(), train.deterministic(), train.cudaGraph());
     }

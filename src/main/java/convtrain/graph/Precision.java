@@ -47,14 +47,31 @@ public enum Precision {
    */
   public void decode(ByteBuffer elements, float[] into, int count) {
     ByteBuffer bytes = elements.duplicate().clear().order(ByteOrder.nativeOrder());
-    for (int i = 0; i < count; i++) {
-      into[i] =
-          switch (this) {
-            case FP32, TF32 -> bytes.getFloat(i * Float.BYTES);
-            case FP16 -> half(bytes.getShort(i * Short.BYTES));
-            case BF16 -> fromBf16(bytes.getShort(i * Short.BYTES));
-          };
+    switch (this) {
+      case FP32, TF32 -> bytes.asFloatBuffer().get(into, 0, count);
+      case FP16 -> {
+        for (int i = 0; i < count; i++) {
+          into[i] = fromFp16(bytes.getShort(i * Short.BYTES));
+        }
+      }
+      case BF16 -> {
+        for (int i = 0; i < count; i++) {
+          into[i] = fromBf16(bytes.getShort(i * Short.BYTES));
+        }
+      }
     }
+  }
+
+  /** The float that an fp16 stands for: 1 bit of sign, 5 of exponent (bias 15), 10 of fraction. */
+  public static float fromFp16(short bits) {
+    int sign = (bits & 0x8000) << 16;
+    int exponent = bits >> 10 & 0x1f;
+    int fraction = bits & 0x3ff;
+    if (exponent == 0) {
+      return Math.copySign(fraction * 0x1p-24f, Float.intBitsToFloat(sign | 0x3f800000));
+    }
+    int wide = exponent == 0x1f ? 0xff : exponent - 15 + 127;
+    return Float.intBitsToFloat(sign | wide << 23 | fraction << 13);
   }
 
   /** The float that a bf16 stands for. */
@@ -69,20 +86,5 @@ public enum Precision {
       return (short) (bits >>> 16 | 0x40);
     }
     return (short) (bits + 0x7FFF + (bits >>> 16 & 1) >>> 16);
-  }
-
-  /** Sign, 5 bits of exponent (bias 15), 10 of mantissa. */
-  private static float half(short bits) {
-    int exponent = bits >>> 10 & 0x1F;
-    int mantissa = bits & 0x3FF;
-    float magnitude;
-    if (exponent == 0x1F) {
-      magnitude = mantissa == 0 ? Float.POSITIVE_INFINITY : Float.NaN;
-    } else if (exponent == 0) {
-      magnitude = mantissa * 0x1p-24f;
-    } else {
-      magnitude = Math.scalb(1 + mantissa * 0x1p-10f, exponent - 15);
-    }
-    return bits < 0 ? -magnitude : magnitude;
   }
 }

@@ -1,5 +1,6 @@
 package convtrain.train;
 
+import convtrain.graph.Precision;
 import java.nio.ByteBuffer;
 
 /** Element types of a safetensors file that can be read; F32 is the one written. */
@@ -19,13 +20,13 @@ enum ElementType {
   F16(Short.BYTES) {
     @Override
     float next(ByteBuffer in) {
-      return halfToFloat(in.getShort());
+      return Precision.fromFp16(in.getShort());
     }
   },
   BF16(Short.BYTES) {
     @Override
     float next(ByteBuffer in) {
-      return Float.intBitsToFloat(in.getShort() << 16);
+      return Precision.fromBf16(in.getShort());
     }
   },
   I64(Long.BYTES) {
@@ -43,16 +44,4 @@ enum ElementType {
 
   /** Takes one little-endian element, rounded to the nearest float. */
   abstract float next(ByteBuffer in);
-
-  /** IEEE 754 binary16: 1 sign, 5 exponent (bias 15) and 10 fraction bits. */
-  static float halfToFloat(short bits) {
-    int sign = (bits & 0x8000) << 16;
-    int exponent = bits >> 10 & 0x1f;
-    int fraction = bits & 0x3ff;
-    if (exponent == 0) {
-      return Math.copySign(fraction * 0x1p-24f, Float.intBitsToFloat(sign | 0x3f800000));
-    }
-    int wide = exponent == 0x1f ? 0xff : exponent - 15 + 127;
-    return Float.intBitsToFloat(sign | wide << 23 | fraction << 13);
-  }
 }
