@@ -267,7 +267,7 @@ public final class Implementations implements Callable<Integer> {
       Map<Integer, memory.desc> others) {
     Map<Integer, memory.desc> arguments = new LinkedHashMap<>(some);
     arguments.putAll(others);
-    add(pass, new Kernel(dnnl, desc, make.apply(desc)), arguments);
+    add(pass, new Kernel(dnnl, desc, make), arguments);
   }
 
   /**
@@ -286,7 +286,7 @@ public final class Implementations implements Callable<Integer> {
     for (D desc : descs) {
       String name = Kernel.implementation(desc);
       if (!name.contains("ref") && !name.contains("gemm")) {
-        add(pass, new Kernel(dnnl, desc, make.apply(desc)), arguments.apply(desc));
+        add(pass, new Kernel(dnnl, desc, make), arguments.apply(desc));
       }
     }
   }

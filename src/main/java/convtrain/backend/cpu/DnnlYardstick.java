@@ -52,7 +52,7 @@ final class DnnlYardstick implements Backend.Yardstick {
     memory.desc desc = owned.add(dnnl.matrix(order, order));
     var primitiveDesc =
         new matmul.primitive_desc(dnnl.engine(), desc, desc, desc, dnnl.attributes(), false);
-    kernel = owned.add(new Kernel(dnnl, primitiveDesc, new matmul(primitiveDesc)));
+    kernel = owned.add(new Kernel(dnnl, primitiveDesc, matmul::new));
     kernel
         .with(DNNL_ARG_SRC, desc, touched(desc))
         .with(DNNL_ARG_WEIGHTS, desc, touched(desc))

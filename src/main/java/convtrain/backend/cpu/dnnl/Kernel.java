@@ -4,6 +4,7 @@ import convtrain.backend.DeviceBuffer;
 import convtrain.backend.Owned;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.function.Function;
 import org.bytedeco.dnnl.IntMemoryMap;
 import org.bytedeco.dnnl.memory;
 import org.bytedeco.dnnl.primitive;
@@ -27,14 +28,24 @@ public final class Kernel implements AutoCloseable {
   private final Map<Integer, memory> arguments = new LinkedHashMap<>();
   private IntMemoryMap map;
 
-  /** Takes ownership of both. */
-  public Kernel(Dnnl dnnl, primitive_desc_base desc, primitive primitive) {
+  /**
+   * Takes ownership of the descriptor.
+   *
+   * @param make makes the primitive of it
+   */
+  public <D extends primitive_desc_base> Kernel(
+      Dnnl dnnl, D desc, Function<D, ? extends primitive> make) {
     this.dnnl = dnnl;
     owned.add(desc);
-    this.primitive = owned.add(primitive);
-    implementation = implementation(desc);
-    scratchDesc = owned.add(desc.scratchpad_desc());
-    scratchBytes = scratchDesc.get_size();
+    try {
+      this.primitive = owned.add(make.apply(desc));
+      implementation = implementation(desc);
+      scratchDesc = owned.add(desc.scratchpad_desc());
+      scratchBytes = scratchDesc.get_size();
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
+    }
   }
 
   /** What oneDNN calls the implementation that a descriptor stands at. */
@@ -58,7 +69,7 @@ public final class Kernel implements AutoCloseable {
       Dnnl dnnl, memory.desc from, memory.desc to, primitive_attr attributes) {
     var desc =
         new reorder.primitive_desc(dnnl.engine(), from, dnnl.engine(), to, attributes, false);
-    return new Kernel(dnnl, desc, new reorder(desc));
+    return new Kernel(dnnl, desc, reorder::new);
   }
 
   /** The implementation oneDNN chose: {@code brg_conv_fwd:avx512_core}. */

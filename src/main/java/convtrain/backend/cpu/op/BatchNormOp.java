@@ -82,11 +82,16 @@ final class BatchNormOp implements LayerOp {
                 Math.multiplyExact(batch, shape.elements()));
     boolean relu = context.fused().stream().anyMatch(n -> n.spec() instanceof LayerSpec.Relu);
     float eps = spec.eps().floatValue();
-    kernels =
-        owned.add(
-            training && affine && FoldedNorm.suits(dnnl, shape)
-                ? new FoldedNorm(dnnl, batch, shape, relu, eps)
-                : new CopyingNorm(dnnl, batch, shape, training, affine, relu, eps));
+    try {
+      kernels =
+          owned.add(
+              training && affine && FoldedNorm.suits(dnnl, shape)
+                  ? new FoldedNorm(dnnl, batch, shape, relu, eps)
+                  : new CopyingNorm(dnnl, batch, shape, training, affine, relu, eps));
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
+    }
   }
 
   /** Whether {@code next} can join a batch norm that already took {@code fused}. */

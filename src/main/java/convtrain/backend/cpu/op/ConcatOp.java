@@ -31,15 +31,20 @@ final class ConcatOp implements LayerOp {
   ConcatOp(Dnnl dnnl, int batch, Node node) {
     this.dnnl = dnnl;
     this.batch = batch;
-    for (Shape in : node.in()) {
-      parts.add(owned.add(dnnl.activation(batch, in)));
-    }
-    whole = owned.add(dnnl.activation(batch, node.out()));
-    try (memory_desc_vector descs = new memory_desc_vector(parts.toArray(memory.desc[]::new))) {
-      var desc =
-          new concat.primitive_desc(
-              dnnl.engine(), whole, CHANNELS, descs, dnnl.attributes(), false);
-      forward = owned.add(new Kernel(dnnl, desc, new concat(desc)));
+    try {
+      for (Shape in : node.in()) {
+        parts.add(owned.add(dnnl.activation(batch, in)));
+      }
+      whole = owned.add(dnnl.activation(batch, node.out()));
+      try (memory_desc_vector descs = new memory_desc_vector(parts.toArray(memory.desc[]::new))) {
+        var desc =
+            new concat.primitive_desc(
+                dnnl.engine(), whole, CHANNELS, descs, dnnl.attributes(), false);
+        forward = owned.add(new Kernel(dnnl, desc, concat::new));
+      }
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
     }
   }
 

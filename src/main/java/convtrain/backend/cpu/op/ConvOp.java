@@ -55,11 +55,16 @@ final class ConvOp implements LayerOp {
     this.batch = batch;
     geometry = ConvGeometry.of(dnnl.precision(), spec, context.node());
     bias = spec.bias();
-    biasDesc = owned.add(biasDesc(spec));
-    weight = ((DnnlLayout) context.layouts().get("weight")).desc();
-    // A bias would have to be repeated for each pixel of a fold.
-    forward = owned.add(forward(bias ? geometry : geometry.foldedForward(), training, biasDesc));
-    backward = training ? owned.add(backward(context.needsInputGradient().get(0))) : null;
+    try {
+      biasDesc = owned.add(biasDesc(spec));
+      weight = ((DnnlLayout) context.layouts().get("weight")).desc();
+      // A bias would have to be repeated for each pixel of a fold.
+      forward = owned.add(forward(bias ? geometry : geometry.foldedForward(), training, biasDesc));
+      backward = training ? owned.add(backward(context.needsInputGradient().get(0))) : null;
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
+    }
   }
 
   /** Of no dimensions where there is none, as oneDNN takes it. */
@@ -88,7 +93,7 @@ final class ConvOp implements LayerOp {
     memory.desc to = owned.add(dnnl.activation(batch, used.out));
     memory.desc w = dnnl.roundsWeights() ? owned.add(dnnl.factors(used.weightDims)) : weight;
     var desc = used.forward(dnnl, training, from, w, added, to);
-    Kernel kernel = new Kernel(dnnl, desc, new convolution_forward(desc));
+    Kernel kernel = new Kernel(dnnl, desc, convolution_forward::new);
     var product = WeightedKernel.Product.forward(kernel, from, desc.weights_desc(), to);
     int[] index = used.weightIndex;
     memory.desc source = index == null ? weight : owned.add(Dnnl.rowMajor(used.weightDims));
@@ -96,7 +101,13 @@ final class ConvOp implements LayerOp {
   }
 
   private WeightedBackward backward(boolean needsInputGradient) {
-    return new WeightedBackward(gradient(), needsInputGradient ? data() : null);
+    WeightsGradient gradient = gradient();
+    try {
+      return new WeightedBackward(gradient, needsInputGradient ? data() : null);
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, gradient);
+      throw e;
+    }
   }
 
   private WeightedKernel data() {
@@ -108,7 +119,7 @@ final class ConvOp implements LayerOp {
     memory.desc y = owned.add(dnnl.activation(batch, geometry.out));
     try (var hint = hint(x, y)) {
       var desc = geometry.backwardData(dnnl, x, y, hint);
-      Kernel kernel = new Kernel(dnnl, desc, new convolution_backward_data(desc));
+      Kernel kernel = new Kernel(dnnl, desc, convolution_backward_data::new);
       return new WeightedKernel(
           dnnl, WeightedKernel.Product.backward(kernel, y, desc.weights_desc(), x), weight);
     }
@@ -148,7 +159,7 @@ final class ConvOp implements LayerOp {
     memory.desc y = dnnl.activation(samples, geometry.out);
     try (var hint = hint(x, y)) {
       var desc = geometry.backwardWeights(dnnl, x, biasDesc, y, hint);
-      Kernel kernel = new Kernel(dnnl, desc, new convolution_backward_weights(desc));
+      Kernel kernel = new Kernel(dnnl, desc, convolution_backward_weights::new);
       return new WeightsGradient.Part(kernel, x, desc.diff_weights_desc(), y);
     }
   }

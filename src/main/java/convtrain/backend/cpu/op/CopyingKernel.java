@@ -48,19 +48,24 @@ final class CopyingKernel implements AutoCloseable {
    */
   CopyingKernel(Dnnl dnnl, Kernel kernel, memory.desc plain, memory.desc inside, int reads) {
     this.dnnl = dnnl;
-    this.kernel = owned.add(kernel);
-    this.plain = plain;
-    this.inside = inside;
-    copies = Dnnl.same(plain, inside) ? 0 : reads;
-    keepsOrder = inside.get_inner_nblks() == 0;
-    long bytes = kernel.scratchBytes();
-    if (copies > 0) {
-      try (Kernel in = Kernel.reorder(dnnl, plain, inside);
-          Kernel out = Kernel.reorder(dnnl, inside, plain)) {
-        bytes = Math.max(bytes, Math.max(in.scratchBytes(), out.scratchBytes()));
+    try {
+      this.kernel = owned.add(kernel);
+      this.plain = plain;
+      this.inside = inside;
+      copies = Dnnl.same(plain, inside) ? 0 : reads;
+      keepsOrder = inside.get_inner_nblks() == 0;
+      long bytes = kernel.scratchBytes();
+      if (copies > 0) {
+        try (Kernel in = Kernel.reorder(dnnl, plain, inside);
+            Kernel out = Kernel.reorder(dnnl, inside, plain)) {
+          bytes = Math.max(bytes, Math.max(in.scratchBytes(), out.scratchBytes()));
+        }
       }
+      ownBytes = CpuBuffer.aligned(bytes);
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
     }
-    ownBytes = CpuBuffer.aligned(bytes);
   }
 
   /**
@@ -87,6 +92,9 @@ final class CopyingKernel implements AutoCloseable {
         if (Kernel.implementation(desc).contains("jit")) {
           return layout;
         }
+      } catch (RuntimeException | Error e) {
+        Owned.closeAfter(e, layout);
+        throw e;
       }
       layout.close();
     }

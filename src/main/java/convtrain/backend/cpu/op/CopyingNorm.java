@@ -32,23 +32,28 @@ final class CopyingNorm implements NormKernels {
       boolean relu,
       float eps) {
     this.affine = affine;
-    memory.desc plain = owned.add(dnnl.activation(batch, shape));
-    perChannel = owned.add(Dnnl.vector(shape.channels()));
-    int flags =
-        (affine ? dnnl_use_scale | dnnl_use_shift : 0)
-            | (relu ? dnnl_fuse_norm_relu : 0)
-            | (training ? 0 : dnnl_use_global_stats);
-    int kind = training ? dnnl_forward_training : dnnl_forward_inference;
-    Function<memory.desc, batch_normalization_forward.primitive_desc> descriptor =
-        layout ->
-            new batch_normalization_forward.primitive_desc(
-                dnnl.engine(), kind, layout, layout, eps, flags, dnnl.attributes(), false);
-    inside = owned.add(CopyingKernel.layout(dnnl, batch, shape, descriptor::apply));
-    var desc = descriptor.apply(inside);
-    workspace = owned.add(desc.workspace_desc());
-    Kernel kernel = new Kernel(dnnl, desc, new batch_normalization_forward(desc));
-    forward = owned.add(new CopyingKernel(dnnl, kernel, plain, inside, 1));
-    backward = training ? owned.add(backward(dnnl, plain, eps, flags, desc)) : null;
+    try {
+      memory.desc plain = owned.add(dnnl.activation(batch, shape));
+      perChannel = owned.add(Dnnl.vector(shape.channels()));
+      int flags =
+          (affine ? dnnl_use_scale | dnnl_use_shift : 0)
+              | (relu ? dnnl_fuse_norm_relu : 0)
+              | (training ? 0 : dnnl_use_global_stats);
+      int kind = training ? dnnl_forward_training : dnnl_forward_inference;
+      Function<memory.desc, batch_normalization_forward.primitive_desc> descriptor =
+          layout ->
+              new batch_normalization_forward.primitive_desc(
+                  dnnl.engine(), kind, layout, layout, eps, flags, dnnl.attributes(), false);
+      inside = owned.add(CopyingKernel.layout(dnnl, batch, shape, descriptor::apply));
+      var desc = descriptor.apply(inside);
+      Kernel kernel = new Kernel(dnnl, desc, batch_normalization_forward::new);
+      forward = owned.add(new CopyingKernel(dnnl, kernel, plain, inside, 1));
+      workspace = owned.add(desc.workspace_desc());
+      backward = training ? owned.add(backward(dnnl, plain, eps, flags, desc)) : null;
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
+    }
   }
 
   private CopyingKernel backward(
@@ -70,7 +75,7 @@ final class CopyingNorm implements NormKernels {
             hint,
             dnnl.attributes(),
             false);
-    Kernel kernel = new Kernel(dnnl, desc, new batch_normalization_backward(desc));
+    Kernel kernel = new Kernel(dnnl, desc, batch_normalization_backward::new);
     return new CopyingKernel(dnnl, kernel, plain, inside, 2);
   }
 

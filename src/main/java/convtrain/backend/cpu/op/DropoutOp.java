@@ -39,19 +39,24 @@ final class DropoutOp implements LayerOp {
       DropoutMasks masks) {
     precision = dnnl.precision();
     this.training = training;
-    x = owned.add(dnnl.activation(batch, context.node().out()));
-    float scale = training ? DropoutDraw.scale(spec.p()) : 1;
-    forward = owned.add(scaling(dnnl, scale));
-    boolean needsInputGradient = training && context.needsInputGradient().get(0);
-    backward = needsInputGradient ? owned.add(scaling(dnnl, scale)) : null;
-    mask =
-        training
-            ? masks.add(
-                context.random(),
-                context.node().index(),
-                spec.p(),
-                Math.multiplyExact(batch, context.node().out().elements()))
-            : null;
+    try {
+      x = owned.add(dnnl.activation(batch, context.node().out()));
+      float scale = training ? DropoutDraw.scale(spec.p()) : 1;
+      forward = owned.add(scaling(dnnl, scale));
+      boolean needsInputGradient = training && context.needsInputGradient().get(0);
+      backward = needsInputGradient ? owned.add(scaling(dnnl, scale)) : null;
+      mask =
+          training
+              ? masks.add(
+                  context.random(),
+                  context.node().index(),
+                  spec.p(),
+                  Math.multiplyExact(batch, context.node().out().elements()))
+              : null;
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
+    }
   }
 
   private Kernel scaling(Dnnl dnnl, float scale) {
@@ -66,7 +71,7 @@ final class DropoutOp implements LayerOp {
             0f,
             dnnl.attributes(),
             false);
-    return new Kernel(dnnl, desc, new eltwise_forward(desc));
+    return new Kernel(dnnl, desc, eltwise_forward::new);
   }
 
   @Override

@@ -64,31 +64,36 @@ final class ElementwiseOp implements LayerOp {
   ElementwiseOp(
       Dnnl dnnl, int batch, boolean training, LayerSpec.Activation spec, LayerContext context) {
     function = Function.of(spec);
-    x = owned.add(dnnl.activation(batch, context.node().out()));
-    int kind = training ? dnnl_forward_training : dnnl_forward_inference;
-    // The hint of a backward primitive must name its own form of the algorithm.
-    int algorithm = training ? function.backward : function.forward;
-    var desc =
-        new eltwise_forward.primitive_desc(
-            dnnl.engine(), kind, algorithm, x, x, function.alpha, 0f, dnnl.attributes(), false);
-    forward = owned.add(new Kernel(dnnl, desc, new eltwise_forward(desc)));
-    Kernel back = null;
-    if (training && context.needsInputGradient().get(0)) {
-      var backDesc =
-          new eltwise_backward.primitive_desc(
-              dnnl.engine(),
-              function.backward,
-              x,
-              x,
-              x,
-              function.alpha,
-              0f,
-              desc,
-              dnnl.attributes(),
-              false);
-      back = owned.add(new Kernel(dnnl, backDesc, new eltwise_backward(backDesc)));
+    try {
+      x = owned.add(dnnl.activation(batch, context.node().out()));
+      int kind = training ? dnnl_forward_training : dnnl_forward_inference;
+      // The hint of a backward primitive must name its own form of the algorithm.
+      int algorithm = training ? function.backward : function.forward;
+      var desc =
+          new eltwise_forward.primitive_desc(
+              dnnl.engine(), kind, algorithm, x, x, function.alpha, 0f, dnnl.attributes(), false);
+      forward = owned.add(new Kernel(dnnl, desc, eltwise_forward::new));
+      Kernel back = null;
+      if (training && context.needsInputGradient().get(0)) {
+        var backDesc =
+            new eltwise_backward.primitive_desc(
+                dnnl.engine(),
+                function.backward,
+                x,
+                x,
+                x,
+                function.alpha,
+                0f,
+                desc,
+                dnnl.attributes(),
+                false);
+        back = owned.add(new Kernel(dnnl, backDesc, eltwise_backward::new));
+      }
+      backward = back;
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
     }
-    backward = back;
   }
 
   @Override

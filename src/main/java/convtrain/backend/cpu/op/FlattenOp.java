@@ -30,10 +30,15 @@ final class FlattenOp implements LayerOp {
   FlattenOp(Dnnl dnnl, int batch, boolean training, Node node) {
     Shape in = node.in().get(0);
     sameOrder = in.channels() == 1 || in.isVector();
-    image = owned.add(dnnl.activation(batch, in));
-    flat = owned.add(dnnl.activation(memory.format_tag.abcd, batch, in));
-    forward = owned.add(Kernel.reorder(dnnl, image, flat));
-    backward = training ? owned.add(Kernel.reorder(dnnl, flat, image)) : null;
+    try {
+      image = owned.add(dnnl.activation(batch, in));
+      flat = owned.add(dnnl.activation(memory.format_tag.abcd, batch, in));
+      forward = owned.add(Kernel.reorder(dnnl, image, flat));
+      backward = training ? owned.add(Kernel.reorder(dnnl, flat, image)) : null;
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
+    }
   }
 
   @Override

@@ -85,32 +85,40 @@ final class FoldedNorm implements NormKernels {
     channels = shape.channels();
     perChannelCount = (double) batch * shape.height() * shape.width();
     Shape view = Shape.image(LANES, 1, shape.elements() / LANES);
-    folded = owned.add(dnnl.activation(batch, view));
-    vector = owned.add(Dnnl.vector(LANES));
-    rowLength = rowLength(shape.elements());
-    rows = owned.add(dnnl.matrix(batch * (shape.elements() / rowLength), rowLength));
-    row = owned.add(Dnnl.rowMajor(1, rowLength));
-    var first = describe(dnnl, 0);
-    statistics = owned.add(new Kernel(dnnl, first, new batch_normalization_forward(first)));
-    int flags =
-        dnnl_use_global_stats | dnnl_use_scale | dnnl_use_shift | (relu ? dnnl_fuse_norm_relu : 0);
-    var hint = describe(dnnl, flags);
-    workspace = owned.add(hint.workspace_desc());
-    normalize = owned.add(new Kernel(dnnl, hint, new batch_normalization_forward(hint)));
-    var desc =
-        new batch_normalization_backward.primitive_desc(
-            dnnl.engine(),
-            dnnl_backward,
-            folded,
-            folded,
-            folded,
-            eps,
-            flags,
-            hint,
-            dnnl.attributes(),
-            false);
-    backward = owned.add(new Kernel(dnnl, desc, new batch_normalization_backward(desc)));
-    correct = owned.add(correction(dnnl));
+    try {
+      folded = owned.add(dnnl.activation(batch, view));
+      vector = owned.add(Dnnl.vector(LANES));
+      rowLength = rowLength(shape.elements());
+      rows = owned.add(dnnl.matrix(batch * (shape.elements() / rowLength), rowLength));
+      row = owned.add(Dnnl.rowMajor(1, rowLength));
+      var first = describe(dnnl, 0);
+      statistics = owned.add(new Kernel(dnnl, first, batch_normalization_forward::new));
+      int flags =
+          dnnl_use_global_stats
+              | dnnl_use_scale
+              | dnnl_use_shift
+              | (relu ? dnnl_fuse_norm_relu : 0);
+      var hint = describe(dnnl, flags);
+      normalize = owned.add(new Kernel(dnnl, hint, batch_normalization_forward::new));
+      workspace = owned.add(hint.workspace_desc());
+      var desc =
+          new batch_normalization_backward.primitive_desc(
+              dnnl.engine(),
+              dnnl_backward,
+              folded,
+              folded,
+              folded,
+              eps,
+              flags,
+              hint,
+              dnnl.attributes(),
+              false);
+      backward = owned.add(new Kernel(dnnl, desc, batch_normalization_backward::new));
+      correct = owned.add(correction(dnnl));
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
+    }
   }
 
   /** Whether oneDNN has no vector code for so many channels and pixels can be counted so. */
@@ -147,7 +155,7 @@ final class FoldedNorm implements NormKernels {
       var desc =
           new binary.primitive_desc(
               dnnl.engine(), dnnl_binary_mul, rows, row, rows, attributes, false);
-      return new Kernel(dnnl, desc, new binary(desc));
+      return new Kernel(dnnl, desc, binary::new);
     }
   }
 

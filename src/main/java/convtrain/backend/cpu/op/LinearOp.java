@@ -42,22 +42,27 @@ final class LinearOp implements LayerOp {
     int inFeatures = context.node().in().get(0).channels();
     outFeatures = spec.outFeatures();
     bias = spec.bias();
-    x = owned.add(dnnl.matrix(batch, inFeatures));
-    y = owned.add(dnnl.matrix(batch, outFeatures));
-    biasDesc = owned.add(Dnnl.vector(outFeatures));
-    weight = ((DnnlLayout) context.layouts().get("weight")).desc();
-    memory.desc used =
-        dnnl.roundsWeights() ? owned.add(dnnl.factors(outFeatures, inFeatures)) : weight;
-    var forwardDesc = describe(dnnl, training, x, used, bias ? biasDesc : null, y);
-    Kernel kernel = new Kernel(dnnl, forwardDesc, new inner_product_forward(forwardDesc));
-    var product = WeightedKernel.Product.forward(kernel, x, forwardDesc.weights_desc(), y);
-    forward = owned.add(new WeightedKernel(dnnl, product, weight));
-    backward =
-        training
-            ? owned.add(
-                backward(
-                    dnnl, workers, inFeatures, forwardDesc, context.needsInputGradient().get(0)))
-            : null;
+    try {
+      x = owned.add(dnnl.matrix(batch, inFeatures));
+      y = owned.add(dnnl.matrix(batch, outFeatures));
+      biasDesc = owned.add(Dnnl.vector(outFeatures));
+      weight = ((DnnlLayout) context.layouts().get("weight")).desc();
+      memory.desc used =
+          dnnl.roundsWeights() ? owned.add(dnnl.factors(outFeatures, inFeatures)) : weight;
+      var forwardDesc = describe(dnnl, training, x, used, bias ? biasDesc : null, y);
+      Kernel kernel = new Kernel(dnnl, forwardDesc, inner_product_forward::new);
+      var product = WeightedKernel.Product.forward(kernel, x, forwardDesc.weights_desc(), y);
+      forward = owned.add(new WeightedKernel(dnnl, product, weight));
+      backward =
+          training
+              ? owned.add(
+                  backward(
+                      dnnl, workers, inFeatures, forwardDesc, context.needsInputGradient().get(0)))
+              : null;
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
+    }
   }
 
   /** The layout that the forward primitive likes best, row-major where it takes a copy anyway. */
@@ -98,16 +103,24 @@ final class LinearOp implements LayerOp {
       inner_product_forward.primitive_desc hint,
       boolean needsInputGradient) {
     WeightsGradient gradient = gradient(dnnl, workers, inFeatures, hint);
-    if (!needsInputGradient) {
-      return new WeightedBackward(gradient, null);
+    try {
+      WeightedKernel data = needsInputGradient ? data(dnnl, inFeatures, hint) : null;
+      return new WeightedBackward(gradient, data);
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, gradient);
+      throw e;
     }
+  }
+
+  private WeightedKernel data(
+      Dnnl dnnl, int inFeatures, inner_product_forward.primitive_desc hint) {
     try (memory.desc w = dnnl.factors(outFeatures, inFeatures)) {
       var desc =
           new inner_product_backward_data.primitive_desc(
               dnnl.engine(), x, w, y, hint, dnnl.attributes(), false);
-      Kernel data = new Kernel(dnnl, desc, new inner_product_backward_data(desc));
+      Kernel data = new Kernel(dnnl, desc, inner_product_backward_data::new);
       var product = WeightedKernel.Product.backward(data, y, desc.weights_desc(), x);
-      return new WeightedBackward(gradient, new WeightedKernel(dnnl, product, weight));
+      return new WeightedKernel(dnnl, product, weight);
     }
   }
 
@@ -122,7 +135,7 @@ final class LinearOp implements LayerOp {
                   dnnl.engine(), partX, dw, biasDesc, partY, hint, dnnl.attributes(), false)
               : new inner_product_backward_weights.primitive_desc(
                   dnnl.engine(), partX, dw, partY, hint, dnnl.attributes(), false);
-      Kernel kernel = new Kernel(dnnl, desc, new inner_product_backward_weights(desc));
+      Kernel kernel = new Kernel(dnnl, desc, inner_product_backward_weights::new);
       var all = new WeightsGradient.Part(kernel, partX, desc.diff_weights_desc(), partY);
       return new WeightsGradient(dnnl, workers, weight, bias ? biasDesc : null, List.of(all));
     }

@@ -56,35 +56,19 @@ final class PoolOp implements LayerOp {
     this.dnnl = dnnl;
     Shape in = node.in().get(0);
     out = node.out();
-    x = owned.add(dnnl.activation(batch, in));
-    y = owned.add(dnnl.activation(batch, out));
-    int prop = training ? dnnl_forward_training : dnnl_forward_inference;
-    long[] kernel = Dnnl.dims(window.kernel().h(), window.kernel().w());
-    long[] strides = Dnnl.dims(window.stride().h(), window.stride().w());
-    long[] dilates = {0, 0};
-    long[] before = Dnnl.dims(window.padTop(), window.padLeft());
-    long[] after = Dnnl.dims(window.padBottom(), window.padRight());
-    var desc =
-        new pooling_forward.primitive_desc(
-            dnnl.engine(),
-            prop,
-            kind.algorithm,
-            x,
-            y,
-            strides,
-            kernel,
-            dilates,
-            before,
-            after,
-            dnnl.attributes(),
-            false);
-    workspace = owned.add(desc.workspace_desc());
-    forward = owned.add(new Kernel(dnnl, desc, new pooling_forward(desc)));
-    Kernel back = null;
-    if (training) {
-      var backDesc =
-          new pooling_backward.primitive_desc(
+    try {
+      x = owned.add(dnnl.activation(batch, in));
+      y = owned.add(dnnl.activation(batch, out));
+      int prop = training ? dnnl_forward_training : dnnl_forward_inference;
+      long[] kernel = Dnnl.dims(window.kernel().h(), window.kernel().w());
+      long[] strides = Dnnl.dims(window.stride().h(), window.stride().w());
+      long[] dilates = {0, 0};
+      long[] before = Dnnl.dims(window.padTop(), window.padLeft());
+      long[] after = Dnnl.dims(window.padBottom(), window.padRight());
+      var desc =
+          new pooling_forward.primitive_desc(
               dnnl.engine(),
+              prop,
               kind.algorithm,
               x,
               y,
@@ -93,13 +77,34 @@ final class PoolOp implements LayerOp {
               dilates,
               before,
               after,
-              desc,
               dnnl.attributes(),
               false);
-      back = owned.add(new Kernel(dnnl, backDesc, new pooling_backward(backDesc)));
+      forward = owned.add(new Kernel(dnnl, desc, pooling_forward::new));
+      workspace = owned.add(desc.workspace_desc());
+      Kernel back = null;
+      if (training) {
+        var backDesc =
+            new pooling_backward.primitive_desc(
+                dnnl.engine(),
+                kind.algorithm,
+                x,
+                y,
+                strides,
+                kernel,
+                dilates,
+                before,
+                after,
+                desc,
+                dnnl.attributes(),
+                false);
+        back = owned.add(new Kernel(dnnl, backDesc, pooling_backward::new));
+      }
+      backward = back;
+      ratios = window.overhang() && kind == Kind.MEAN_WITH_PADDING ? ratios(window, in) : null;
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
     }
-    backward = back;
-    ratios = window.overhang() && kind == Kind.MEAN_WITH_PADDING ? ratios(window, in) : null;
   }
 
   /** Taps of a whole window over those inside the image and its declared padding, per output. */
@@ -163,7 +168,7 @@ final class PoolOp implements LayerOp {
     var desc =
         new binary.primitive_desc(
             dnnl.engine(), dnnl_binary_mul, y, ratioDesc, y, dnnl.attributes(), false);
-    Kernel kernel = owned.add(new Kernel(dnnl, desc, new binary(desc)));
+    Kernel kernel = owned.add(new Kernel(dnnl, desc, binary::new));
     var values = owned.add(CpuBuffer.allocate(4L * ratios.length));
     values.asFloats().put(ratios);
     kernel

@@ -24,21 +24,26 @@ final class SoftmaxOp implements LayerOp {
 
   SoftmaxOp(
       Dnnl dnnl, int batch, boolean training, LayerSpec.AnySoftmax spec, LayerContext context) {
-    x = owned.add(dnnl.activation(batch, context.node().out()));
-    int kind = training ? dnnl_forward_training : dnnl_forward_inference;
-    int algorithm = spec.log() ? dnnl_softmax_log : dnnl_softmax_accurate;
-    var desc =
-        new softmax_forward.primitive_desc(
-            dnnl.engine(), kind, algorithm, x, x, CHANNELS, dnnl.attributes(), false);
-    forward = owned.add(new Kernel(dnnl, desc, new softmax_forward(desc)));
-    Kernel back = null;
-    if (training && context.needsInputGradient().get(0)) {
-      var backDesc =
-          new softmax_backward.primitive_desc(
-              dnnl.engine(), algorithm, x, x, x, CHANNELS, desc, dnnl.attributes(), false);
-      back = owned.add(new Kernel(dnnl, backDesc, new softmax_backward(backDesc)));
+    try {
+      x = owned.add(dnnl.activation(batch, context.node().out()));
+      int kind = training ? dnnl_forward_training : dnnl_forward_inference;
+      int algorithm = spec.log() ? dnnl_softmax_log : dnnl_softmax_accurate;
+      var desc =
+          new softmax_forward.primitive_desc(
+              dnnl.engine(), kind, algorithm, x, x, CHANNELS, dnnl.attributes(), false);
+      forward = owned.add(new Kernel(dnnl, desc, softmax_forward::new));
+      Kernel back = null;
+      if (training && context.needsInputGradient().get(0)) {
+        var backDesc =
+            new softmax_backward.primitive_desc(
+                dnnl.engine(), algorithm, x, x, x, CHANNELS, desc, dnnl.attributes(), false);
+        back = owned.add(new Kernel(dnnl, backDesc, softmax_backward::new));
+      }
+      backward = back;
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
     }
-    backward = back;
   }
 
   @Override

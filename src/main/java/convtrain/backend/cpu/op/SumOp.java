@@ -30,14 +30,20 @@ final class SumOp implements LayerOp {
    */
   SumOp(Dnnl dnnl, int inputs, int elements) {
     this.dnnl = dnnl;
-    flat = owned.add(dnnl.flat(elements));
-    float[] ones = new float[inputs];
-    Arrays.fill(ones, 1);
-    memory.desc[] all = new memory.desc[inputs];
-    Arrays.fill(all, flat);
-    try (memory_desc_vector descs = new memory_desc_vector(all)) {
-      var desc = new sum.primitive_desc(dnnl.engine(), flat, ones, descs, dnnl.attributes(), false);
-      forward = owned.add(new Kernel(dnnl, desc, new sum(desc)));
+    try {
+      flat = owned.add(dnnl.flat(elements));
+      float[] ones = new float[inputs];
+      Arrays.fill(ones, 1);
+      memory.desc[] all = new memory.desc[inputs];
+      Arrays.fill(all, flat);
+      try (memory_desc_vector descs = new memory_desc_vector(all)) {
+        var desc =
+            new sum.primitive_desc(dnnl.engine(), flat, ones, descs, dnnl.attributes(), false);
+        forward = owned.add(new Kernel(dnnl, desc, sum::new));
+      }
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
     }
   }
 

@@ -73,12 +73,17 @@ final class WeightedKernel implements AutoCloseable {
     this.product = product;
     this.source = source;
     this.index = index;
-    owned.add(product.kernel);
-    owned.add(product.weight);
-    copying =
-        index == null && Dnnl.same(source, product.weight)
-            ? null
-            : owned.add(Kernel.reorder(dnnl, source, product.weight));
+    try {
+      owned.add(product.kernel);
+      owned.add(product.weight);
+      copying =
+          index == null && Dnnl.same(source, product.weight)
+              ? null
+              : owned.add(Kernel.reorder(dnnl, source, product.weight));
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
+    }
   }
 
   long scratchBytes() {

@@ -49,10 +49,15 @@ final class WeightsGradient implements AutoCloseable {
       owned.add(part.dw);
       owned.add(part.y);
       owned.add(part.kernel);
-      stream = only ? dnnl.stream() : owned.add(new stream(dnnl.engine()));
-      boolean direct = only && Dnnl.same(part.dw, stored);
-      weightsToStorage = direct ? null : owned.add(bringing(dnnl, part.dw, stored, first));
-      biasToStorage = only || bias == null ? null : owned.add(bringing(dnnl, bias, bias, first));
+      try {
+        stream = only ? dnnl.stream() : owned.add(new stream(dnnl.engine()));
+        boolean direct = only && Dnnl.same(part.dw, stored);
+        weightsToStorage = direct ? null : owned.add(bringing(dnnl, part.dw, stored, first));
+        biasToStorage = only || bias == null ? null : owned.add(bringing(dnnl, bias, bias, first));
+      } catch (RuntimeException | Error e) {
+        Owned.closeAfter(e, owned);
+        throw e;
+      }
     }
 
     private static Kernel bringing(Dnnl dnnl, memory.desc from, memory.desc to, boolean first) {
@@ -171,8 +176,13 @@ final class WeightsGradient implements AutoCloseable {
     this.workers = workers;
     this.stored = stored;
     this.bias = bias;
-    for (Part part : parts) {
-      shares.add(owned.add(new Share(dnnl, part, shares.isEmpty(), parts.size() == 1)));
+    try {
+      for (Part part : parts) {
+        shares.add(owned.add(new Share(dnnl, part, shares.isEmpty(), parts.size() == 1)));
+      }
+    } catch (RuntimeException | Error e) {
+      Owned.closeAfter(e, owned);
+      throw e;
     }
   }
 
