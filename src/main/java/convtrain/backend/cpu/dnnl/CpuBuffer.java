@@ -1,9 +1,11 @@
 package convtrain.backend.cpu.dnnl;
 
+import convtrain.backend.BackendException;
 import convtrain.backend.DeviceBuffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
+import java.util.Locale;
 import java.util.concurrent.atomic.AtomicLong;
 import org.bytedeco.javacpp.BytePointer;
 import org.bytedeco.javacpp.Pointer;
@@ -122,9 +124,26 @@ public final class CpuBuffer implements DeviceBuffer {
     into.duplicate().put(view(offsetBytes, count));
   }
 
+  /**
+   * So many bytes as an int.
+   *
+   * @throws BackendException if a ByteBuffer does not reach so far
+   */
+  public static int reachable(long bytes) {
+    if (bytes > Integer.MAX_VALUE) {
+      throw new BackendException(
+          String.format(
+              Locale.ROOT,
+              "a tensor of %,d bytes, of which this backend reaches %,d; use a smaller train.batch_size or a smaller model",
+              bytes,
+              Integer.MAX_VALUE));
+    }
+    return (int) bytes;
+  }
+
   /** This memory as bytes, in native order; at most 2 GiB. */
   public ByteBuffer asBytes() {
-    return view(0, Math.toIntExact(bytes));
+    return view(0, reachable(bytes));
   }
 
   /** This memory as floats. */

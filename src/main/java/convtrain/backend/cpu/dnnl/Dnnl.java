@@ -109,8 +109,14 @@ public final class Dnnl implements AutoCloseable {
     return new memory.desc(new long[] {batch, features}, activations, memory.format_tag.ab);
   }
 
+  /** How many elements activations have that are also read by other passes than oneDNN's. */
+  public int elements(int batch, Shape shape) {
+    int bytes = precision.elementBytes();
+    return CpuBuffer.reachable((long) batch * shape.elements() * bytes) / bytes;
+  }
+
   /** Descriptor of activations in whatever order they lie. */
-  public memory.desc flat(int elements) {
+  public memory.desc flat(long elements) {
     return new memory.desc(new long[] {elements}, activations, memory.format_tag.a);
   }
 

@@ -79,7 +79,7 @@ final class BatchNormOp implements LayerOp {
                 context.random(),
                 context.fused().get(context.fused().size() - 1).index(),
                 dropout.p(),
-                Math.multiplyExact(batch, shape.elements()));
+                dnnl.elements(batch, shape));
     boolean relu = context.fused().stream().anyMatch(n -> n.spec() instanceof LayerSpec.Relu);
     float eps = spec.eps().floatValue();
     try {

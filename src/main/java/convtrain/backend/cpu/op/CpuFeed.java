@@ -2,6 +2,7 @@ package convtrain.backend.cpu.op;
 
 import convtrain.backend.Feed;
 import convtrain.backend.Samples;
+import convtrain.backend.cpu.dnnl.CpuBuffer;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 
@@ -19,7 +20,7 @@ public final class CpuFeed implements Feed {
 
   public CpuFeed(int imageBytes, int batchSize) {
     this.batchSize = batchSize;
-    images = ByteBuffer.allocateDirect(Math.multiplyExact(batchSize, imageBytes));
+    images = ByteBuffer.allocateDirect(CpuBuffer.reachable((long) batchSize * imageBytes));
     labels =
         ByteBuffer.allocateDirect(Math.multiplyExact(batchSize, Integer.BYTES))
             .order(ByteOrder.nativeOrder());

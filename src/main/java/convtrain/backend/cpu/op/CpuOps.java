@@ -139,7 +139,7 @@ public final class CpuOps implements OpFactory {
 
   @Override
   public LayerOp add(LayerSpec.Add spec, LayerContext context) {
-    int elements = Math.multiplyExact(batch, context.node().out().elements());
+    long elements = (long) batch * context.node().out().elements();
     return new SumOp(dnnl, context.node().in().size(), elements);
   }
 
@@ -175,7 +175,7 @@ public final class CpuOps implements OpFactory {
 
   @Override
   public Op sum(List<DeviceBuffer> parts, DeviceBuffer total) {
-    int elements = Math.toIntExact(total.bytes() / precision().elementBytes());
+    long elements = total.bytes() / precision().elementBytes();
     SumOp op = new SumOp(dnnl, parts.size(), elements);
     List<DeviceBuffer> none = Collections.nCopies(parts.size(), null);
     op.bind(new Binding(parts, total, none, null, Map.of(), Map.of(), null, null));

@@ -51,7 +51,7 @@ final class DropoutOp implements LayerOp {
                   context.random(),
                   context.node().index(),
                   spec.p(),
-                  Math.multiplyExact(batch, context.node().out().elements()))
+                  dnnl.elements(batch, context.node().out()))
               : null;
     } catch (RuntimeException | Error e) {
       Owned.closeAfter(e, owned);

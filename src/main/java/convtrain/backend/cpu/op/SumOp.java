@@ -28,7 +28,7 @@ final class SumOp implements LayerOp {
    * @param inputs how many tensors are added
    * @param elements of each
    */
-  SumOp(Dnnl dnnl, int inputs, int elements) {
+  SumOp(Dnnl dnnl, int inputs, long elements) {
     this.dnnl = dnnl;
     try {
       flat = owned.add(dnnl.flat(elements));

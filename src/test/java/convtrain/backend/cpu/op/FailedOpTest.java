@@ -3,6 +3,7 @@ package convtrain.backend.cpu.op;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import convtrain.backend.BackendException;
 import convtrain.backend.LayerContext;
 import convtrain.backend.LayerOp;
 import convtrain.backend.Owned;
@@ -20,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import org.bytedeco.javacpp.Pointer;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -85,6 +87,22 @@ class FailedOpTest {
       assertThat(Pointer.totalCount()).isLessThanOrEqualTo(before);
       LayerContext failing = new LayerContext(node, List.of(), FAILING, layouts, null);
       assertNothingIsLeft(ops, node, failing, IllegalStateException.class);
+    }
+  }
+
+  /** Of 360 floats a sample; the plan adds the layer's name and shape. */
+  @Test
+  void aTensorLargerThanOurOwnPassesReachIsToldWithItsBytes() {
+    try (Owned owned = new Owned()) {
+      Dnnl dnnl = owned.add(new Dnnl(Precision.FP32));
+      CpuOps ops = new CpuOps(dnnl, new Workers(2), 1 << 22, true);
+      Node node = node("{\"type\": \"dropout\"}");
+      LayerContext context = new LayerContext(node, List.of(), List.of(true), Map.of(), null);
+      assertThatThrownBy(() -> node.spec().accept(ops, context))
+          .isInstanceOf(BackendException.class)
+          .hasMessage(
+              "a tensor of 6,039,797,760 bytes, of which this backend reaches 2,147,483,647;"
+                  + " use a smaller train.batch_size or a smaller model");
     }
   }
 
