@@ -11,6 +11,7 @@ import convtrain.plan.RunState;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntFunction;
 import java.util.stream.IntStream;
 
 /** Scores a network as it stands: no dropout, batch norm by its running statistics. */
@@ -93,16 +94,24 @@ public final class Evaluator implements AutoCloseable {
    *     which estimates the one-hot target and so the probabilities
    */
   public double[][] predict(List<byte[]> images) {
-    return probabilities(new Unlabelled(images), 1);
+    return ofEach(new Unlabelled(images), 1, outputsLogits ? this::softmax : this::output);
   }
 
   /**
-   * The same of any samples.
+   * What the network says of any samples: logarithms of {@link #predict}'s probabilities, which are
+   * finite where a probability would underflow; of one trained with mse its output.
    *
    * @param view from 1; which of its variations an evaluator that varies images sees of each
    */
-  double[][] probabilities(Samples samples, int view) {
-    double[][] probabilities = new double[samples.count()][];
+  double[][] outputs(Samples samples, int view) {
+    return ofEach(samples, view, outputsLogits ? this::logSoftmax : this::output);
+  }
+
+  /**
+   * @param row of a sample, from its logits
+   */
+  private double[][] ofEach(Samples samples, int view, IntFunction<double[]> row) {
+    double[][] rows = new double[samples.count()][];
     start(samples, view);
     int done = 0;
     for (int n = plans.feed().next(); n > 0; n = plans.feed().next()) {
@@ -110,12 +119,12 @@ public final class Evaluator implements AutoCloseable {
       plan.step();
       plan.readLogits(logits);
       for (int i = 0; i < n; i++) {
-        probabilities[done + i] = outputsLogits ? softmax(i) : output(i);
+        rows[done + i] = row.apply(i);
       }
       done += n;
     }
     state.clearMetrics();
-    return probabilities;
+    return rows;
   }
 
   /** Labels play no part in the logits; zero is a class of every network. */
@@ -171,6 +180,22 @@ public final class Evaluator implements AutoCloseable {
       probabilities[c] /= sum;
     }
     return probabilities;
+  }
+
+  /** log p_k = (z_k - max) - log(sum over c of exp(z_c - max)). */
+  private double[] logSoftmax(int sample) {
+    double max = logits[sample * classes + best(sample)];
+    double[] logs = new double[classes];
+    double sum = 0;
+    for (int c = 0; c < classes; c++) {
+      logs[c] = logits[sample * classes + c] - max;
+      sum += Math.exp(logs[c]);
+    }
+    double logSum = Math.log(sum);
+    for (int c = 0; c < classes; c++) {
+      logs[c] -= logSum;
+    }
+    return logs;
   }
 
   @Override

@@ -104,25 +104,40 @@ public final class TrainedModel implements AutoCloseable {
    */
   public Evaluation evaluateVaried(String split, Dataset data, int variations) {
     DatasetSamples samples = new DatasetSamples(data);
-    double[][] sums = evaluator.probabilities(samples, 1);
+    double[][] sums = evaluator.outputs(samples, 1);
     try (Evaluator varied = new Evaluator(backend, graph, state, Scoring.varied(run, graph))) {
       for (int view = 1; view <= variations; view++) {
-        add(varied.probabilities(samples, view), sums);
+        add(varied.outputs(samples, view), sums);
       }
     }
-    return scored(split, data, sums, 1.0 / (variations + 1));
+    return scored(split, data, sums, variations + 1);
   }
 
-  private static void add(double[][] terms, double[][] sums) {
+  private boolean squares() {
+    return run.train().loss() instanceof LossSpec.Mse;
+  }
+
+  /** Adds outputs, or probabilities by their logarithms. */
+  private void add(double[][] terms, double[][] sums) {
     for (int i = 0; i < sums.length; i++) {
       for (int c = 0; c < sums[i].length; c++) {
-        sums[i][c] += terms[i][c];
+        sums[i][c] = squares() ? sums[i][c] + terms[i][c] : logOfSum(sums[i][c], terms[i][c]);
       }
     }
   }
 
-  private Evaluation scored(String split, Dataset data, double[][] sums, double factor) {
+  /** log(exp(a) + exp(b)), finite where both underflow. */
+  private static double logOfSum(double a, double b) {
+    double max = Math.max(a, b);
+    return Double.isInfinite(max) ? max : max + Math.log1p(Math.exp(Math.min(a, b) - max));
+  }
+
+  /**
+   * @param sums over so many views, as {@link #add} makes them
+   */
+  private Evaluation scored(String split, Dataset data, double[][] sums, int views) {
     long[][] confusion = new long[graph.classes()][graph.classes()];
+    double factor = 1.0 / views;
     double loss = 0;
     for (int i = 0; i < sums.length; i++) {
       int label = data.label(i);
@@ -134,10 +149,7 @@ public final class TrainedModel implements AutoCloseable {
         best = sums[i][c] > sums[i][best] ? c : best;
       }
       confusion[label][best]++;
-      loss +=
-          run.train().loss() instanceof LossSpec.Mse
-              ? squares / sums[i].length
-              : -Math.log(sums[i][label] * factor);
+      loss += squares() ? squares / sums[i].length : Math.log(views) - sums[i][label];
     }
     return new Evaluation(split, loss / sums.length, confusion);
   }

@@ -111,6 +111,7 @@ class FailedOpTest {
   @ValueSource(
       strings = {
         "{\"type\": \"conv2d\", \"out_channels\": 12, \"kernel_size\": 3}",
+        "{\"type\": \"batch_norm2d\"}",
         "{\"type\": \"max_pool2d\", \"kernel_size\": 2}",
         "{\"type\": \"global_avg_pool\"}",
         "{\"type\": \"tanh\"}",
