@@ -7,12 +7,13 @@ import convtrain.graph.Check;
 import java.util.List;
 
 /**
- * The course of the learning rate over a run, stepped per batch: PyTorch's names, defaults and
- * formulas.
+ * The course of the learning rate over a run, stepped with each update of the weights: PyTorch's
+ * names, defaults and formulas.
  *
- * <p>t is the step, T the steps of the run, e = floor(t / steps per epoch) the epoch, all from 0.
- * Every schedule takes {@code warmup_steps} (default 0): while t is below it, its value is
- * multiplied by (t + 1) / warmup_steps, as if chained with PyTorch's {@code LinearLR}.
+ * <p>t is the update, T the updates of the run, e = floor(t / updates per epoch) the epoch, all
+ * from 0; without {@code accumulate_steps} an update follows each batch. Every schedule takes
+ * {@code warmup_steps} (default 0): while t is below it, its value is multiplied by (t + 1) /
+ * warmup_steps, as if chained with PyTorch's {@code LinearLR}.
  */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "type")
 public sealed interface ScheduleSpec {

@@ -1,6 +1,9 @@
 package convtrain.plan;
 
-/** A failure on the device, with the layer, the direction and the device it happened on. */
+/**
+ * A plan that cannot be made or run: the layer, the direction and the device where it failed; or
+ * what memory lacks and what would fit.
+ */
 public final class PlanException extends RuntimeException {
   private static final long serialVersionUID = 1L;
 

@@ -25,7 +25,8 @@ public interface TrainListener {
   default void checkpointDue() {}
 
   /**
-   * Once, however the run ended: completed, stopped or failed. Releases what the listener holds.
+   * Once, however training ended: completed, stopped or failed; called by who had it begun, not by
+   * the {@link Trainer}. Releases what the listener holds.
    */
   default void finished() {}
 }
