@@ -106,14 +106,8 @@ final class LrFindCommand implements Callable<Integer> {
         points = finder.find(context.stop());
       }
       if (points.size() < LEAST && context.stop().getAsBoolean()) {
-        // Now, since the virtual machine ends once the context is closed.
-        context
-            .err()
-            .printf(
-                "convtrain: stopped after %d batches; %d are the least to show%n",
-                points.size(), LEAST)
-            .flush();
-        return ExitCode.SOFTWARE;
+        return context.stoppedEarly(
+            "stopped after %d batches; %d are the least to show".formatted(points.size(), LEAST));
       }
       if (points.size() < LEAST) {
         throw new FailedException(

@@ -110,7 +110,7 @@ final class ProfileCommand implements Callable<Integer> {
         context.stop().await();
         profiler.measure(warmup, steps, context.stop());
         if (profiler.measured() == 0) {
-          throw new FailedException("stopped before a step was measured", null);
+          return context.stoppedEarly("stopped before a step was measured");
         }
         show(context, run, profiler.profile());
         write(context, run, samples, profiler, started);

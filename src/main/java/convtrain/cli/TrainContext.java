@@ -17,6 +17,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
 
 /**
@@ -109,6 +110,18 @@ final class TrainContext implements AutoCloseable {
             threads(),
             Libraries.versions(System.getProperty("java.class.path")),
             files));
+  }
+
+  /**
+   * Tells that a signal came before there was anything to show. Told here and not by an exception,
+   * since the virtual machine ends once this is closed.
+   *
+   * @return the exit status
+   */
+  int stoppedEarly(String message) {
+    err().println("convtrain: " + message);
+    err().flush();
+    return ExitCode.SOFTWARE;
   }
 
   /** The command line's words. */

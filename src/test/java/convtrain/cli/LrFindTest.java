@@ -64,7 +64,7 @@ class LrFindTest {
     assertThat(early.err()).contains("the loss grew hopelessly within");
   }
 
-  /** Runs a command and ends the virtual machine as a signal does once the first batch begins. */
+  /** Runs a command and ends the virtual machine as a signal does once batches are trained. */
   static final class StoppedEarly {
     private StoppedEarly() {}
 
@@ -73,7 +73,8 @@ class LrFindTest {
       new Thread(
               () -> {
                 while (Stream.of(main.getStackTrace())
-                    .noneMatch(frame -> frame.getMethodName().equals("nextBatch"))) {
+                    .map(frame -> frame.getClassName() + "." + frame.getMethodName())
+                    .noneMatch("convtrain.train.LearningRateFinder.find"::equals)) {
                   Thread.onSpinWait();
                 }
                 System.exit(143);
@@ -85,7 +86,7 @@ class LrFindTest {
 
   @Test
   void aSignalBeforeThereIsSomethingToShowIsToldAsThat() throws Exception {
-    Path data = MnistSample.folder(temp.resolve("data"), 600, 40);
+    Path data = MnistSample.folder(temp.resolve("data"), 2000, 40);
     ChildJvm.Result result =
         ChildJvm.run(
             temp,
@@ -94,7 +95,7 @@ class LrFindTest {
             "lr-find",
             "configs/mnist-19k.json",
             "--set=data.dir=" + data,
-            "--set=train.batch_size=600",
+            "--set=train.batch_size=2000",
             "--backend=cpu");
     assertThat(result.status()).isEqualTo(143);
     assertThat(result.err())
