@@ -72,14 +72,14 @@ final class BackpropCommand implements Callable<Integer> {
   @Option(
       names = "--png",
       paramLabel = "FILE",
-      converter = OutputFile.class,
+      converter = OutputFile.Png.class,
       description = "Plot error against iterations.")
   private Path png;
 
   @Option(
       names = "--svg",
       paramLabel = "FILE",
-      converter = OutputFile.class,
+      converter = OutputFile.Svg.class,
       description = "The same plot as a vector picture.")
   private Path svg;
 

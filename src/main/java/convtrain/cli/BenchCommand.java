@@ -97,7 +97,7 @@ final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--plot",
       paramLabel = "FILE",
-      converter = OutputFile.class,
+      converter = OutputFile.Picture.class,
       description = "Draw epoch time against what varies most, as PNG or SVG.")
   private Path plot;
 

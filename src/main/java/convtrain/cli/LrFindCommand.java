@@ -71,14 +71,14 @@ final class LrFindCommand implements Callable<Integer> {
   @Option(
       names = "--png",
       paramLabel = "FILE",
-      converter = OutputFile.class,
+      converter = OutputFile.Png.class,
       description = "Draw loss against learning rate.")
   private Path png;
 
   @Option(
       names = "--svg",
       paramLabel = "FILE",
-      converter = OutputFile.class,
+      converter = OutputFile.Svg.class,
       description = "The same as SVG.")
   private Path svg;
 

@@ -1,9 +1,12 @@
 package convtrain.cli;
 
+import java.util.List;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Help.Ansi;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.ParseResult;
 import picocli.CommandLine.ScopeType;
 
 /** {@code convtrain}: finds the command and turns its outcome into an exit code. */
@@ -87,7 +90,17 @@ public final class Main {
   }
 
   public static void main(String[] args) {
-    System.exit(run(args));
+    StandardOutput output = StandardOutput.install();
+    int exitCode = run(args);
+    System.out.flush();
+    String failure = output.failure();
+    if (failure != null) {
+      System.err.println(
+          "convtrain: writing to standard output failed: "
+              + failure
+              + "; what it should have held is lost, at least in part");
+    }
+    System.exit(failure != null && exitCode == ExitCode.OK ? ExitCode.SOFTWARE : exitCode);
   }
 
   /** Runs one command on standard output and error; returns its exit code. */
@@ -100,10 +113,17 @@ public final class Main {
     commandLine.setColorScheme(CommandLine.Help.defaultColorScheme(Ansi.OFF));
     commandLine.setParameterExceptionHandler(failures);
     commandLine.setExecutionExceptionHandler(failures);
+    commandLine.setExecutionStrategy(Main::execute);
     try {
       return commandLine.execute(args);
     } catch (OutOfMemoryError | LinkageError e) {
       return failures.handleError(e, commandLine.getErr());
     }
+  }
+
+  private static int execute(ParseResult parsed) {
+    List<CommandLine> commands = parsed.asCommandLineList();
+    OutputFile.checkDistinct(commands.get(commands.size() - 1).getCommandSpec());
+    return new CommandLine.RunLast().execute(parsed);
   }
 }

@@ -4,6 +4,7 @@ import convtrain.backend.Backend;
 import convtrain.config.RunConfig;
 import convtrain.data.Dataset;
 import convtrain.data.Sampler;
+import convtrain.files.AtomicFile;
 import convtrain.report.TextTable;
 import convtrain.report.plot.ImageGrid;
 import convtrain.train.Preview;
@@ -45,6 +46,7 @@ final class PreviewCommand implements Callable<Integer> {
   @Option(
       names = "--out",
       paramLabel = "FILE",
+      converter = OutputFile.Png.class,
       description = "The PNG file (default: <name>-preview.png).")
   private Path out;
 
@@ -84,6 +86,7 @@ final class PreviewCommand implements Callable<Integer> {
   @Override
   public Integer call() throws IOException {
     RunConfig run = runFile.load();
+    Path file = file(run);
     try (Backend backend = Backends.cpu()) {
       DataFolder folder = DataFolder.of(run, spec.commandLine().getErr());
       Dataset train = TrainContext.split(run, folder.load(true, backend), null).train();
@@ -93,11 +96,23 @@ final class PreviewCommand implements Callable<Integer> {
       for (int column = 0; column < columns; column++) {
         grid.column(column + 1, preview.inEpoch(epoch + column));
       }
-      Path file = out != null ? out : Path.of(run.name() + "-preview.png");
       grid.write(file);
       print(run, folder, preview, file, grid);
       return ExitCode.OK;
     }
+  }
+
+  private Path file(RunConfig run) throws IOException {
+    if (out != null) {
+      return out;
+    }
+    Path file = Path.of(run.name() + "-preview.png");
+    String obstacle = AtomicFile.obstacle(file);
+    if (obstacle != null) {
+      throw new ParameterException(
+          spec.commandLine(), "\"" + file + "\" " + obstacle + " (--out FILE)");
+    }
+    return file;
   }
 
   /** The first images of the epoch, in its order. */

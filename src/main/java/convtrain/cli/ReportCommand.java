@@ -58,7 +58,7 @@ final class ReportCommand implements Callable<Integer> {
   @Option(
       names = "--png",
       paramLabel = "FILE",
-      converter = OutputFile.class,
+      converter = OutputFile.Png.class,
       description = "Also draw the error by epoch, a line per experiment.")
   private Path png;
 

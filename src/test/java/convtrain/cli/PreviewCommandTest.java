@@ -85,7 +85,7 @@ class PreviewCommandTest {
         Cli.run(
             "preview",
             run.toString(),
-            "--out=" + temp.resolve("deep/er.png"),
+            "--out=" + temp.resolve("deeper.png"),
             "--rows=3",
             "--set=data.shuffle=false");
     assertThat(result.out())
@@ -93,7 +93,21 @@ class PreviewCommandTest {
         .contains("columns: all the same, since the run file has no data.augment\n")
         .contains("\n  1      0      5\n", "\n  2      1      0\n", "\n  3      2      4\n")
         .endsWith("er.png: 962 x 260 pixels\n");
-    assertThat(temp.resolve("deep/er.png")).isNotEmptyFile();
+    assertThat(temp.resolve("deeper.png")).isNotEmptyFile();
+  }
+
+  @Test
+  void aPictureThatCannotBeWrittenIsToldBeforeTheWork() {
+    Path file = temp.resolve("deep/er.png");
+    Cli missing = Cli.run("preview", run.toString(), "--out=" + file);
+    assertThat(missing.exitCode()).isEqualTo(2);
+    assertThat(missing.err())
+        .startsWith(
+            "convtrain: Invalid value for option '--out': \"%s\" would lie in %s, which is no folder"
+                .formatted(file, file.getParent()));
+    assertThat(file.getParent()).doesNotExist();
+    assertThat(Cli.run("preview", run.toString(), "--out=" + temp).err())
+        .contains("\"" + temp + "\" is a folder; give a file\n");
   }
 
   @Test

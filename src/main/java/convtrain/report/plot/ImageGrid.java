@@ -1,11 +1,10 @@
 package convtrain.report.plot;
 
+import convtrain.files.AtomicFile;
 import convtrain.graph.Shape;
 import java.awt.image.BufferedImage;
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import javax.imageio.ImageIO;
 
 /** Small images in rows and columns, as one picture, each pixel a square of several. */
 public final class ImageGrid {
@@ -75,10 +74,6 @@ public final class ImageGrid {
 
   /** Writes a PNG file. */
   public void write(Path file) throws IOException {
-    Path folder = file.toAbsolutePath().getParent();
-    Files.createDirectories(folder);
-    if (!ImageIO.write(picture, "png", file.toFile())) {
-      throw new IOException(file + ": this Java writes no PNG");
-    }
+    AtomicFile.write(file, Drawing.encode(picture));
   }
 }
