@@ -99,12 +99,28 @@ final class TrainingRun {
         listeners.add(ConsoleProgress.onStandardOutput(context.progress()));
         context.stop().await();
         return train(listeners);
+      } catch (IOException | UncheckedIOException e) {
+        throw withRemedy(e);
       } finally {
         if (lock != null) {
           lock.close();
         }
       }
     }
+  }
+
+  /** A full disk is no reason to lose the run: what is written so far stays. */
+  private IOException withRemedy(Exception e) {
+    IOException failed =
+        e instanceof UncheckedIOException wrapped ? wrapped.getCause() : (IOException) e;
+    boolean full = failed.getMessage() != null && failed.getMessage().contains("No space left");
+    if (!full || folder == null || !folder.hasBegun()) {
+      return failed;
+    }
+    return new IOException(
+        "%s; free space, then convtrain train --resume %s"
+            .formatted(failed.getMessage(), folder.dir()),
+        failed);
   }
 
   private void begin(Function<Instant, RunFolder> newFolder) throws IOException {
@@ -296,10 +312,10 @@ final class TrainingRun {
                     op));
     Precision precision = run.train().precision();
     context.print(
-        "run:    %s of %,d steps, batch size %,d, %sseed %d, %s %s%n",
+        "run:    %s of %s, batch size %,d, %sseed %d, %s %s%n",
         epochs(run.train().epochs()),
-        trainer.stepsPerEpoch(),
-        trainer.batchSize(),
+          count(trainer.stepsPerEpoch(), "step"),
+          trainer.batchSize(),
         precision == Precision.FP32 ? "" : precision.word() + ", ",
         run.seed(),
         trainer.hasBegun() ? "from " + trainer.position() + ", in" : "to",
@@ -313,6 +329,10 @@ final class TrainingRun {
   }
 
   static String epochs(int count) {
-    return String.format(Locale.ROOT, count == 1 ? "%d epoch" : "%,d epochs", count);
+    return count(count, "epoch");
+  }
+
+  private static String count(int count, String what) {
+    return String.format(Locale.ROOT, count == 1 ? "%d %s" : "%,d %ss", count, what);
   }
 }

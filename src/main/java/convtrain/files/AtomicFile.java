@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.FileSystemLoopException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,7 +42,23 @@ public final class AtomicFile {
     void writeTo(FileChannel out) throws IOException;
   }
 
+  /**
+   * Writes a file.
+   *
+   * @throws IOException naming the file
+   */
   public static void write(Path file, Content content) throws IOException {
+    try {
+      writeWhole(file, content);
+    } catch (FileSystemException e) {
+      // It names its file.
+      throw e;
+    } catch (IOException e) {
+      throw new IOException(file + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static void writeWhole(Path file, Content content) throws IOException {
     if (isStream(file)) {
       try (FileChannel out = FileChannel.open(file, StandardOpenOption.APPEND)) {
         content.writeTo(out);

@@ -1,5 +1,6 @@
 package convtrain.report;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import convtrain.report.Experiments.Experiment;
 import convtrain.report.Experiments.Member;
 import convtrain.report.plot.LineChart;
@@ -81,16 +82,25 @@ final class ErrorChart {
     return clear ? name : "row " + (index + 1);
   }
 
+  private static double[] errors(Path metrics, String accuracy) throws IOException {
+    List<String> lines = Files.readAllLines(metrics);
+    double[] errors = new double[lines.size()];
+    for (int i = 0; i < errors.length; i++) {
+      try {
+        errors[i] = 100 * (1 - Json.tree(lines.get(i)).path(accuracy).asDouble(Double.NaN));
+      } catch (JsonProcessingException e) {
+        throw RunFolderException.damaged(metrics, i + 1, "correct or remove that line", e);
+      }
+    }
+    return errors;
+  }
+
   private static double[] meanErrors(Experiment experiment, String accuracy) throws IOException {
     List<double[]> runs = new ArrayList<>();
     for (Member member : experiment.members()) {
       Path metrics = new RunFolder(Path.of(member.folder())).metrics();
       if (Files.exists(metrics)) {
-        List<Double> errors = new ArrayList<>();
-        for (String line : Files.readAllLines(metrics)) {
-          errors.add(100 * (1 - Json.tree(line).path(accuracy).asDouble(Double.NaN)));
-        }
-        runs.add(errors.stream().mapToDouble(Double::doubleValue).toArray());
+        runs.add(errors(metrics, accuracy));
       }
     }
     int epochs = runs.stream().mapToInt(run -> run.length).max().orElse(0);

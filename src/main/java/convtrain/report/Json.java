@@ -13,6 +13,7 @@ import com.fasterxml.jackson.databind.PropertyNamingStrategies;
 import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import com.fasterxml.jackson.databind.module.SimpleModule;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Path;
@@ -68,9 +69,13 @@ public final class Json {
         .readValue(file.toFile());
   }
 
-  /** Reads any JSON file. */
+  /**
+   * Reads a JSON file that holds an object.
+   *
+   * @throws JsonProcessingException if it holds something else
+   */
   static JsonNode tree(Path file) throws IOException {
-    return MAPPER.readTree(file.toFile());
+    return MAPPER.readerFor(ObjectNode.class).readValue(file.toFile());
   }
 
   /** Reads any JSON text. */

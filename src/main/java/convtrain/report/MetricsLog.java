@@ -17,6 +17,7 @@ import java.util.List;
  * write, so that the file is whole up to the last epoch even if the process is killed.
  */
 public final class MetricsLog implements TrainListener {
+  private final Path file;
   private final OutputStream out;
 
   /**
@@ -24,6 +25,7 @@ public final class MetricsLog implements TrainListener {
    * @param history the epochs it begins with
    */
   public MetricsLog(Path file, List<EpochRecord> history) throws IOException {
+    this.file = file;
     StringBuilder lines = new StringBuilder();
     history.forEach(epoch -> lines.append(Json.line(epoch)).append('\n'));
     AtomicFile.write(file, lines.toString());
@@ -35,7 +37,7 @@ public final class MetricsLog implements TrainListener {
     try {
       out.write((Json.line(epoch) + "\n").getBytes(StandardCharsets.UTF_8));
     } catch (IOException e) {
-      throw new UncheckedIOException("writing metrics.jsonl: " + e.getMessage(), e);
+      throw new UncheckedIOException(new IOException(file + ": " + e.getMessage(), e));
     }
   }
 
@@ -44,7 +46,7 @@ public final class MetricsLog implements TrainListener {
     try {
       out.close();
     } catch (IOException e) {
-      throw new UncheckedIOException("closing metrics.jsonl: " + e.getMessage(), e);
+      throw new UncheckedIOException(new IOException(file + ": " + e.getMessage(), e));
     }
   }
 }

@@ -1,8 +1,10 @@
 package convtrain.report;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.JsonNode;
 import convtrain.files.AtomicFile;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -142,7 +144,23 @@ public record RunFolder(Path dir) {
 
   /** What came out of the run; null while it is not over. */
   public RunResult result() throws IOException {
-    return Files.exists(resultJson()) ? Json.read(resultJson(), RunResult.class) : null;
+    if (!Files.exists(resultJson())) {
+      return null;
+    }
+    String remedy = "remove it, then convtrain train --resume " + dir + " writes it anew";
+    try {
+      RunResult result = Json.read(resultJson(), RunResult.class);
+      if (result != null && result.status() != null) {
+        return result;
+      }
+    } catch (JsonProcessingException e) {
+      throw RunFolderException.damaged(resultJson(), line(e), remedy, e);
+    }
+    throw RunFolderException.damaged(resultJson(), 1, remedy, null);
+  }
+
+  private static long line(JsonProcessingException e) {
+    return e.getLocation() == null ? 1 : e.getLocation().getLineNr();
   }
 
   /** Writes the result, whole or not at all. */
@@ -171,7 +189,7 @@ public record RunFolder(Path dir) {
    */
   public void checkSameData(Provenance now) throws IOException {
     List<String> before = new ArrayList<>();
-    for (JsonNode file : Json.tree(provenance()).path("data")) {
+    for (JsonNode file : readProvenance().path("data")) {
       before.add(file.path("sha256").asText());
     }
     for (Provenance.DataFile file : now.data()) {
@@ -185,7 +203,16 @@ public record RunFolder(Path dir) {
 
   /** The device that the run began on, in words. */
   public String firstDevice() throws IOException {
-    return Json.tree(provenance()).path("backend").asText();
+    return readProvenance().path("backend").asText();
+  }
+
+  private JsonNode readProvenance() throws IOException {
+    try {
+      return Json.tree(provenance());
+    } catch (JsonProcessingException e) {
+      throw RunFolderException.damaged(
+          provenance(), line(e), "the run cannot go on without it: bring back a copy", e);
+    }
   }
 
   /** Writes what a run went on with and from, beside what it began with. */
@@ -216,8 +243,12 @@ public record RunFolder(Path dir) {
   }
 
   private static RunFolderException cannotMake(Path dir, IOException e) {
-    String reason =
-        e instanceof FileAlreadyExistsException ? "a file stands at " + e.getMessage() : "" + e;
+    String reason = e.getMessage();
+    if (e instanceof FileAlreadyExistsException) {
+      reason = "a file stands at " + e.getMessage();
+    } else if (e instanceof AccessDeniedException denied) {
+      reason = "no permission to write at " + denied.getFile();
+    }
     return new RunFolderException("cannot make the folder " + dir + ": " + reason, e);
   }
 }

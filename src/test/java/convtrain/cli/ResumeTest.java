@@ -2,6 +2,7 @@ package convtrain.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assumptions.assumeThat;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -87,6 +88,37 @@ class ResumeTest {
                     .as(name)
                     .isEqualTo(expected.tensors().get(name).values()));
     assertThat(metrics(run)).isEqualTo(metrics(whole));
+  }
+
+  @Test
+  void aFullDiskIsToldWithItsFileAndTheRemedy() throws IOException {
+    assumeThat(Path.of("/dev/full")).exists();
+    Path run = temp.resolve("full");
+    String[] fresh = {"train", config.toString(), "--set=train.epochs=1", "--out=" + run};
+    assertThat(Cli.run(fresh).exitCode()).isZero();
+    Path result = run.resolve("result.json");
+    Files.writeString(result, "{");
+    assertThat(Cli.run("train", "--resume=" + run).err())
+        .startsWith("convtrain: " + result + ": damaged (line 1): ");
+    Files.delete(result);
+    Path log = run.resolve("metrics.jsonl");
+    Files.delete(log);
+    Files.createSymbolicLink(log, Path.of("/dev/full"));
+    Cli full = Cli.run("train", "--resume=" + run);
+    assertThat(full.exitCode()).isEqualTo(1);
+    assertThat(full.err())
+        .isEqualTo(
+            "convtrain: reading or writing failed: %s: No space left on device; free space, then convtrain train --resume %s\n"
+                .formatted(log, run));
+    Files.delete(log);
+    assertThat(Cli.run("train", "--resume=" + run).exitCode()).isZero();
+    assertThat(result).isNotEmptyFile();
+    Path provenance = Files.writeString(run.resolve("provenance.json"), "");
+    Files.delete(result);
+    assertThat(Cli.run("train", "--resume=" + run).err())
+        .isEqualTo(
+            "convtrain: %s: damaged (line 1): this is not what convtrain wrote; the run cannot go on without it: bring back a copy\n"
+                .formatted(provenance));
   }
 
   /** Starts a run in a process of its own, which reaches at most the file that is named. */

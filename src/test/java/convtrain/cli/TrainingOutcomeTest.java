@@ -72,7 +72,7 @@ class TrainingOutcomeTest {
   @Test
   void theBatchSizeThatIsToldIsNoLargerThanTheData() {
     assertThat(train("few", "train.epochs=1", "data.limit=32").out())
-        .contains("run:    1 epoch of 1 steps, batch size 32, seed 1, to ");
+        .contains("run:    1 epoch of 1 step, batch size 32, seed 1, to ");
   }
 
   private double loss(String run, int epoch) throws IOException {

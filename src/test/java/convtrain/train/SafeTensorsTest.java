@@ -89,7 +89,7 @@ class SafeTensorsTest {
                     out -> {
                       throw new IOException("disk full");
                     }))
-        .hasMessage("disk full");
+        .hasMessage(file + ": disk full");
 
     assertThat(SafeTensors.read(file).tensors()).containsOnlyKeys("new");
     try (var files = Files.list(dir)) {
