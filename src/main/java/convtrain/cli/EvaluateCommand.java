@@ -89,13 +89,15 @@ final class EvaluateCommand implements Callable<Integer> {
               ? DataFolder.of(trained.run(), spec.commandLine().getErr())
               : DataFolder.at(data, trained.run());
       Evaluation evaluation = evaluation(trained, folder.load(split == Samples.train, backend));
-      EvaluationReport report = new EvaluationReport(evaluation);
-      if (json) {
-        out.print(report.json());
-      } else {
-        out.println(trained.file() + " on " + folder.dir());
-        out.print(report.text());
-      }
+      EvaluationReport report =
+          new EvaluationReport(
+              new EvaluationReport.Subject(
+                  trained.file().toString(),
+                  folder.dir().toString(),
+                  variations,
+                  trained.run().train().loss().type()),
+              evaluation);
+      out.print(json ? report.json() : report.text());
       out.flush();
       return ExitCode.OK;
     }

@@ -3,15 +3,31 @@ package convtrain.report;
 import convtrain.train.Evaluation;
 import java.util.List;
 import java.util.Locale;
-import java.util.function.IntToDoubleFunction;
+import java.util.function.ToDoubleFunction;
 import java.util.stream.IntStream;
 
 /**
  * An evaluation as text and as JSON: loss, accuracy, per-class table, confusion matrix.
  *
+ * <p>The precision of a class that nothing was taken for, the recall of one that has no sample and
+ * the F1 of one that has neither are undefined: {@code -}, in JSON null, and left out of the mean,
+ * as scikit-learn does by {@code zero_division=nan}. F1 counts a class with samples that nothing
+ * was taken for as 0.
+ *
+ * @param subject what was scored
  * @param classNames one per class
  */
-public record EvaluationReport(Evaluation evaluation, List<String> classNames) {
+public record EvaluationReport(Subject subject, Evaluation evaluation, List<String> classNames) {
+  /**
+   * What tells these numbers from others.
+   *
+   * @param model the file
+   * @param data the folder
+   * @param tta variations of each image, besides itself, that were scored with it; 0 if none
+   * @param lossType its word in the run file
+   */
+  public record Subject(String model, String data, int tta, String lossType) {}
+
   public EvaluationReport {
     classNames = List.copyOf(classNames);
     if (classNames.size() != evaluation.classes()) {
@@ -21,13 +37,18 @@ public record EvaluationReport(Evaluation evaluation, List<String> classNames) {
   }
 
   /** Calls the classes 0, 1, 2 ... */
-  public EvaluationReport(Evaluation evaluation) {
-    this(evaluation, IntStream.range(0, evaluation.classes()).mapToObj(Integer::toString).toList());
+  public EvaluationReport(Subject subject, Evaluation evaluation) {
+    this(
+        subject,
+        evaluation,
+        IntStream.range(0, evaluation.classes()).mapToObj(Integer::toString).toList());
   }
 
   /** For people; lines end in line feeds. */
   public String text() {
-    return String.format(
+    return "%s on %s%s\n"
+            .formatted(subject.model, subject.data, subject.tta == 0 ? "" : ", " + variations())
+        + String.format(
             Locale.ROOT,
             "%s: %,d samples, loss %.4f, accuracy %.2f%% (%,d wrong)\n",
             evaluation.split(),
@@ -41,12 +62,21 @@ public record EvaluationReport(Evaluation evaluation, List<String> classNames) {
         + confusion();
   }
 
+  private String variations() {
+    return "each image and %s of it (--tta %d)"
+        .formatted(subject.tta == 1 ? "1 variation" : subject.tta + " variations", subject.tta);
+  }
+
   /** For programs: snake_case keys, ratios 0 to 1, the confusion matrix by rows of true class. */
   public String json() {
     List<ClassScore> scores =
         IntStream.range(0, evaluation.classes()).mapToObj(this::score).toList();
     return Json.pretty(
         new Content(
+            subject.model,
+            subject.data,
+            subject.tta,
+            subject.lossType,
             evaluation.split(),
             evaluation.samples(),
             evaluation.loss(),
@@ -56,6 +86,10 @@ public record EvaluationReport(Evaluation evaluation, List<String> classNames) {
   }
 
   private record Content(
+      String model,
+      String data,
+      int tta,
+      String lossType,
       String split,
       long samples,
       double loss,
@@ -70,9 +104,9 @@ public record EvaluationReport(Evaluation evaluation, List<String> classNames) {
     return new ClassScore(
         classNames.get(c),
         evaluation.support(c),
-        evaluation.precision(c),
-        evaluation.recall(c),
-        evaluation.f1(c));
+        evaluation.predicted(c) == 0 ? Double.NaN : evaluation.precision(c),
+        evaluation.support(c) == 0 ? Double.NaN : evaluation.recall(c),
+        evaluation.predicted(c) + evaluation.support(c) == 0 ? Double.NaN : evaluation.f1(c));
   }
 
   private String perClass() {
@@ -95,9 +129,9 @@ public record EvaluationReport(Evaluation evaluation, List<String> classNames) {
     table.row(
         "mean",
         "",
-        ratio(mean(evaluation::precision)),
-        ratio(mean(evaluation::recall)),
-        ratio(mean(evaluation::f1)));
+        ratio(mean(ClassScore::precision)),
+        ratio(mean(ClassScore::recall)),
+        ratio(mean(ClassScore::f1)));
     return table.render();
   }
 
@@ -115,11 +149,16 @@ public record EvaluationReport(Evaluation evaluation, List<String> classNames) {
     return table.render();
   }
 
-  private double mean(IntToDoubleFunction scoreOfClass) {
-    return IntStream.range(0, evaluation.classes()).mapToDouble(scoreOfClass).average().orElse(0);
+  private double mean(ToDoubleFunction<ClassScore> score) {
+    return IntStream.range(0, evaluation.classes())
+        .mapToObj(this::score)
+        .mapToDouble(score)
+        .filter(value -> !Double.isNaN(value))
+        .average()
+        .orElse(Double.NaN);
   }
 
   private static String ratio(double value) {
-    return String.format(Locale.ROOT, "%.4f", value);
+    return Double.isNaN(value) ? "-" : String.format(Locale.ROOT, "%.4f", value);
   }
 }

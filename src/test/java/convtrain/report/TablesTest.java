@@ -3,6 +3,7 @@ package convtrain.report;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import convtrain.graph.LayerSpec;
 import convtrain.graph.ModelGraph;
@@ -17,6 +18,9 @@ import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class TablesTest {
+  private static final EvaluationReport.Subject SUBJECT =
+      new EvaluationReport.Subject("run/model.safetensors", "data/mnist", 8, "cross_entropy");
+
   private static LayerSpec conv(String name, List<String> inputs) {
     return new LayerSpec.Conv2d(
         name, inputs, 4, Pair.of(3), null, Padding.of(1), null, null, false, null);
@@ -92,9 +96,10 @@ class TablesTest {
   @Test
   void anEvaluationAsTextHasScoresAndTheConfusionMatrix() {
     Evaluation evaluation = new Evaluation("test", 0.25, new long[][] {{1500, 500}, {0, 2000}});
-    assertThat(new EvaluationReport(evaluation, List.of("cat", "dog")).text())
+    assertThat(new EvaluationReport(SUBJECT, evaluation, List.of("cat", "dog")).text())
         .isEqualTo(
             """
+            run/model.safetensors on data/mnist, each image and 8 variations of it (--tta 8)
             test: 4,000 samples, loss 0.2500, accuracy 87.50% (500 wrong)
 
             class  samples  precision  recall      F1
@@ -113,12 +118,13 @@ class TablesTest {
   @Test
   void anEvaluationAsJsonHasTheSameNumbers() throws Exception {
     Evaluation evaluation = new Evaluation("test", 0.25, new long[][] {{3, 1}, {0, 4}});
-    assertThat(new ObjectMapper().readTree(new EvaluationReport(evaluation).json()))
+    assertThat(new ObjectMapper().readTree(new EvaluationReport(SUBJECT, evaluation).json()))
         .isEqualTo(
             new ObjectMapper()
                 .readTree(
                     """
-                    {"split": "test", "samples": 8, "loss": 0.25, "accuracy": 0.875,
+                    {"model": "run/model.safetensors", "data": "data/mnist", "tta": 8,
+                     "loss_type": "cross_entropy", "split": "test", "samples": 8, "loss": 0.25, "accuracy": 0.875,
                      "classes": [
                        {"name": "0", "samples": 4, "precision": 1.0, "recall": 0.75,
                         "f1": 0.8571428571428571},
@@ -129,9 +135,30 @@ class TablesTest {
   }
 
   @Test
+  void anUndefinedScoreIsShownAsSuchAndLeftOutOfTheMean() throws Exception {
+    Evaluation evaluation =
+        new Evaluation("test", 0.5, new long[][] {{4, 0, 0}, {3, 0, 1}, {0, 0, 0}});
+    EvaluationReport report = new EvaluationReport(SUBJECT, evaluation);
+    assertThat(report.text())
+        .contains(
+            """
+            class  samples  precision  recall      F1
+            -----------------------------------------
+            0            4     0.5714  1.0000  0.7273
+            1            4          -  0.0000  0.0000
+            2            0     0.0000       -  0.0000
+            mean               0.2857  0.5000  0.2424
+            """);
+    JsonNode classes = new ObjectMapper().readTree(report.json()).get("classes");
+    assertThat(classes.get(1).get("precision").isNull()).isTrue();
+    assertThat(classes.get(2).get("recall").isNull()).isTrue();
+    assertThat(classes.get(2).get("f1").doubleValue()).isZero();
+  }
+
+  @Test
   void namesMustMatchTheClasses() {
     Evaluation evaluation = new Evaluation("test", 0.25, new long[][] {{3}});
-    assertThatThrownBy(() -> new EvaluationReport(evaluation, List.of("a", "b")))
+    assertThatThrownBy(() -> new EvaluationReport(SUBJECT, evaluation, List.of("a", "b")))
         .hasMessage("2 class names for 1 classes");
   }
 
