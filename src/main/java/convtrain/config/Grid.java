@@ -86,8 +86,8 @@ public record Grid(String run, List<Axis> axes) {
         long last = dots < 0 ? first : Long.parseLong(part.substring(dots + 2));
         if (last < first || last - first >= 100_000) {
           throw new ConfigException(
-              "--seeds %s: %s; expected the smaller seed first and at most 100,000 of them"
-                  .formatted(text, part));
+              "--seeds %s%s: expected the smaller seed first and at most 100,000 of them"
+                  .formatted(text, part.equals(text) ? "" : ": " + part));
         }
         LongStream.rangeClosed(first, last).mapToObj(Long::toString).forEach(seeds::add);
       }

@@ -17,6 +17,7 @@ import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.Function;
+import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
 /**
@@ -30,6 +31,9 @@ import java.util.stream.Stream;
 record Experiments(List<String> differing, List<Experiment> all) {
   /** Folders of a group of runs below the one that is named. */
   private static final int DEPTH = 3;
+
+  /** The value of a setting that has no such key. */
+  private static final String ABSENT = "absent";
 
   /**
    * What came out of the runs of one setting; spreads are null where no run has the number.
@@ -55,6 +59,19 @@ record Experiments(List<String> differing, List<Experiment> all) {
       List<Member> members) {
     boolean validated() {
       return validationAccuracy != null;
+    }
+
+    /** The folders of each seed that several runs have. */
+    SortedMap<Long, List<String>> repeatedSeeds() {
+      SortedMap<Long, List<String>> folders =
+          members.stream()
+              .collect(
+                  Collectors.groupingBy(
+                      Member::seed,
+                      TreeMap::new,
+                      Collectors.mapping(Member::folder, Collectors.toList())));
+      folders.values().removeIf(of -> of.size() == 1);
+      return folders;
     }
 
     private double merit() {
@@ -127,6 +144,30 @@ record Experiments(List<String> differing, List<Experiment> all) {
         .toList();
   }
 
+  /**
+   * At most so many of {@link #differing}, in its order: those that tell the experiments apart
+   * best. What all have goes before what only some optimizer or layer has; then what has most
+   * values.
+   */
+  List<String> foremost(int count) {
+    return differing.stream()
+        .sorted(
+            Comparator.comparingLong(this::absences)
+                .thenComparing(Comparator.comparingLong(this::values).reversed())
+                .thenComparing(path -> !path.endsWith(".type")))
+        .limit(count)
+        .sorted()
+        .toList();
+  }
+
+  private long absences(String path) {
+    return all.stream().filter(one -> one.setting.get(path).equals(ABSENT)).count();
+  }
+
+  private long values(String path) {
+    return all.stream().map(one -> one.setting.get(path)).distinct().count();
+  }
+
   private static Experiments of(Collection<Entry> entries) {
     List<String> differing = differing(entries);
     Map<Map<String, String>, List<Entry>> groups = new LinkedHashMap<>();
@@ -142,7 +183,7 @@ record Experiments(List<String> differing, List<Experiment> all) {
 
   private static Experiment experiment(List<Entry> group, List<String> differing) {
     Map<String, String> setting = new LinkedHashMap<>();
-    differing.forEach(path -> setting.put(path, group.get(0).values.getOrDefault(path, "absent")));
+    differing.forEach(path -> setting.put(path, group.get(0).values.getOrDefault(path, ABSENT)));
     List<RunResult> results = group.stream().map(Entry::result).filter(Objects::nonNull).toList();
     List<RunResult> trained = results.stream().filter(RunResult::trained).toList();
     return new Experiment(

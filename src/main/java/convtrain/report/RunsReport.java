@@ -77,7 +77,7 @@ public final class RunsReport {
   private static String summary(Experiment only) {
     TextTable table =
         new TextTable()
-            .left("of " + only.testAccuracy().n() + " runs")
+            .left("of " + runs(only.testAccuracy().n()))
             .right("mean")
             .right("sd")
             .right("min")
@@ -103,8 +103,7 @@ public final class RunsReport {
   }
 
   private String experimentsTable() {
-    List<String> differing = experiments.differing();
-    List<String> shown = differing.subList(0, Math.min(MAX_COLUMNS, differing.size()));
+    List<String> shown = experiments.foremost(MAX_COLUMNS);
     boolean validated = rows.stream().anyMatch(Experiment::validated);
     TextTable table = new TextTable();
     shown.forEach(path -> table.left(path.replaceFirst("^(train|data|model)\\.", "")));
@@ -113,7 +112,7 @@ public final class RunsReport {
       table.right("val acc");
     }
     table.right("test acc").right("sd").right("min").right("max");
-    table.right("test loss").right("seconds");
+    table.right("test loss").right("seconds").left("folder");
     for (Experiment row : rows) {
       List<Object> cells = new ArrayList<>();
       shown.forEach(path -> cells.add(row.setting().get(path)));
@@ -122,9 +121,15 @@ public final class RunsReport {
         cells.add(row.validated() ? percent(row.validationAccuracy().mean()) : "-");
       }
       addResults(cells, row);
+      cells.add(folders(row));
       table.row(cells.toArray());
     }
     return table.render();
+  }
+
+  private static String folders(Experiment row) {
+    String first = row.members().get(0).folder();
+    return row.runs() == 1 ? first : "%s and %,d more".formatted(first, row.runs() - 1);
   }
 
   private static void addResults(List<Object> cells, Experiment row) {
@@ -155,15 +160,23 @@ public final class RunsReport {
       text.append(
           "sorted by test accuracy; to choose by it is not fair: set data.validation_split\n");
     }
+    rows.forEach(
+        row ->
+            row.repeatedSeeds()
+                .forEach(
+                    (seed, folders) ->
+                        text.append(
+                            "seed %d is there %d times, which says nothing new; mean and sd count each: %s%n"
+                                .formatted(seed, folders.size(), String.join(", ", folders)))));
     int all = rows.stream().mapToInt(Experiment::runs).sum();
     int unfinished = rows.stream().mapToInt(Experiment::unfinished).sum();
     int diverged = rows.stream().mapToInt(Experiment::diverged).sum();
     if (unfinished > 0) {
-      text.append(
-          "%d of %d runs are not over and count for nothing here%n".formatted(unfinished, all));
+      String verbs = unfinished == 1 ? "is not over and counts" : "are not over and count";
+      text.append("%d of %s %s for nothing here%n".formatted(unfinished, runs(all), verbs));
     }
     if (diverged > 0) {
-      text.append("%d of %d runs diverged%n".formatted(diverged, all));
+      text.append("%d of %s diverged%n".formatted(diverged, runs(all)));
     }
     return text.isEmpty() ? "" : "\n" + text;
   }
@@ -216,6 +229,10 @@ public final class RunsReport {
       text.append(quote ? "\"" + cell.replace("\"", "\"\"") + "\"" : cell);
     }
     text.append('\n');
+  }
+
+  private static String runs(int count) {
+    return count == 1 ? "1 run" : "%,d runs".formatted(count);
   }
 
   private static String percent(Double share) {

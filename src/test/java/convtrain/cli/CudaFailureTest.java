@@ -131,7 +131,7 @@ class CudaFailureTest {
         .hasLineCount(1);
     assertThat(group.resolve("out_channels=4/result.json")).exists();
     assertThat(group.resolve("out_channels=8/result.json")).exists();
-    assertThat(sweep.out()).contains("1 of 3 runs are not over");
+    assertThat(sweep.out()).contains("1 of 3 runs is not over");
     assertThat(SoftCuda.leaks()).isEmpty();
   }
 }

@@ -143,7 +143,7 @@ class RunGroupTest {
       assertThat(rest.exitCode()).isEqualTo(1);
       assertThat(rest.out())
           .contains(run + ": another process trains it; passed over")
-          .contains("1 of 2 runs are not over");
+          .contains("1 of 2 runs is not over");
       assertThat(rest.err())
           .isEqualTo(
               "convtrain: other processes still train 1 of the runs (seed=1); once they end, this trains what is left and shows all: convtrain train --resume %s\n"
