@@ -85,16 +85,26 @@ public final class ProfileTable {
             String.format(
                 Locale.ROOT,
                 "a step replayed plainly %.3f ms, with moments marked between its ops %.3f ms:"
-                    + " marking costs %.3f ms (%.1f %%)",
+                    + " %s",
                 plain,
                 profile.timedMs().median(),
-                profile.overheadMs(),
-                100 * profile.overheadMs() / plain),
+                marking(profile)),
             String.format(
                 Locale.ROOT,
                 "bringing a batch takes the host %.3f ms more, before the step",
                 profile.feedMs().median()));
     return String.join("\n", lines) + "\n";
+  }
+
+  private static String marking(Profile profile) {
+    double costs = profile.overheadMs();
+    return costs < 0
+        ? "what marking costs is less than the steps vary by themselves"
+        : String.format(
+            Locale.ROOT,
+            "marking costs %.3f ms (%.1f %%)",
+            costs,
+            100 * costs / profile.plainMs().median());
   }
 
   private static String rate(Double perSecond) {

@@ -56,7 +56,11 @@ final class Failures implements IParameterExceptionHandler, IExecutionExceptionH
   public int handleParseException(ParameterException e, String[] args) {
     CommandLine command = e.getCommandLine();
     PrintWriter err = command.getErr();
-    say(err, e.getMessage());
+    say(
+        err,
+        e.getMessage()
+            .replaceFirst("' is not a double$", "' is not a number")
+            .replaceFirst("' is not an? (int|long)$", "' is not a whole number"));
     UnmatchedArgumentException.printSuggestions(e, err);
     err.println("Run '" + command.getCommandSpec().qualifiedName() + " --help' for usage.");
     trace(e, err);

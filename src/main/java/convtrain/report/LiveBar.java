@@ -100,8 +100,17 @@ final class LiveBar implements AutoCloseable {
             ConsoleProgress.percent(accuracy));
     tail += step < steps ? "ETA " + eta(step, steps, seconds) : "testing";
     int width = Math.min(MAX_BAR, maxLength - head.length() - tail.length() - 2);
-    String text = width < 3 ? head + tail.strip() : head + bar(width, step, steps) + tail;
-    return text.substring(0, Math.min(text.length(), Math.max(0, maxLength)));
+    return width < 3
+        ? fitting(head + tail.strip(), maxLength)
+        : head + bar(width, step, steps) + tail;
+  }
+
+  /** As many of the fields, two spaces between, as there is room for; a part of none. */
+  private static String fitting(String text, int length) {
+    while (text.length() > Math.max(0, length)) {
+      text = text.substring(0, Math.max(0, text.lastIndexOf("  ")));
+    }
+    return text;
   }
 
   private static String bar(int width, long step, long steps) {

@@ -74,8 +74,8 @@ public final class TextReport {
       double measured = quotient.of(parameter);
       table.row(
           "dE/d" + sizes.name(parameter),
-          String.format(Locale.ROOT, "%.15f", exact),
-          String.format(Locale.ROOT, "%.15f", measured),
+          Numbers.slope(exact),
+          Numbers.slope(measured),
           String.format(Locale.ROOT, "%.0e", Math.abs(exact - measured)));
     }
     return "Check: the slope of E taken beside the point, without the chain rule\n\n"

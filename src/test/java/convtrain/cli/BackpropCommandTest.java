@@ -136,7 +136,7 @@ class BackpropCommandTest {
           --lr=0 | --lr=0.0; expected numbers above 0
           --lr=0.1,-1 | --lr=-1.0; expected numbers above 0
           --lr=1,1 | --lr=[1.0, 1.0]; expected each rate once
-          --lr=fast | Invalid value for option '--lr' (RATE): 'fast' is not a double
+          --lr=fast | Invalid value for option '--lr' (RATE): 'fast' is not a number
           --steps=0 | --steps=0; expected 1 to 1000000
           """)
   void wrongUsageIsExplained(String argument, String message) {
@@ -147,6 +147,26 @@ class BackpropCommandTest {
   }
 
   @Test
+  void twoOutputsNeedTwoFiles() {
+    Path file = temp.resolve("a");
+    Cli result = Cli.run("backprop", "--xlsx=" + file, "--html=" + temp + "/./a");
+    assertThat(result.exitCode()).isEqualTo(2);
+    assertThat(result.err())
+        .matches("convtrain: --\\w+ and --\\w+ are one file, .*; give each its own\n(?s).*");
+    assertThat(file).doesNotExist();
+    assertThat(Cli.run("backprop", "--csv=/dev/null", "--html=/dev/null").exitCode()).isZero();
+  }
+
+  @Test
+  void numbersBeyondASensibleSizeAreScientific() {
+    Cli one = Cli.run("backprop", "--lr=1e300", "--steps=2");
+    assertThat(one.out().lines()).allMatch(line -> line.length() <= 160);
+    assertThat(one.out()).doesNotContain("-0.000000").contains("e+29");
+    Cli several = Cli.run("backprop", "--lr=1,1e300", "--steps=100");
+    assertThat(several.out()).doesNotContain("0.0000000");
+  }
+
+  @Test
   void wrongInputEndsWithTwoAndAFullDiskWithOne() {
     Cli input = Cli.run("backprop", "none.json");
     assertThat(input.exitCode()).isEqualTo(2);
@@ -154,6 +174,6 @@ class BackpropCommandTest {
     Cli output = Cli.run("backprop", "--csv=/dev/full");
     assertThat(output.exitCode()).isEqualTo(1);
     assertThat(output.err())
-        .isEqualTo("convtrain: reading or writing failed: No space left on device\n");
+        .isEqualTo("convtrain: reading or writing failed: /dev/full: No space left on device\n");
   }
 }

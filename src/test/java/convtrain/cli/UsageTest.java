@@ -84,7 +84,7 @@ class UsageTest {
           report | Missing required parameter: 'RUNS' | convtrain report
           train x.json --thread=2 | Unknown option: '--thread=2'\\nPossible solutions: --threads | convtrain train
           train x.json --threads=0 | --threads=0; expected at least 1 | convtrain train
-          train x.json --threads=two | Invalid value for option '--threads': 'two' is not an int | convtrain train
+          train x.json --threads=two | Invalid value for option '--threads': 'two' is not a whole number | convtrain train
           evaluate | Missing required parameter: 'MODEL' | convtrain evaluate
           evaluate run --split=all | Invalid value for option '--split': expected one of [test, train] (case-sensitive) but was 'all' | convtrain evaluate
           predict run | Missing required parameter: 'FILE' | convtrain predict
@@ -256,6 +256,24 @@ class UsageTest {
     Cli folder = Cli.run(words[0], "configs/mlp.json", words[1] + "=" + temp);
     assertThat(folder.exitCode()).isEqualTo(2);
     assertThat(folder.err()).contains("\"" + temp + "\" is a folder; give a file\n");
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "bench --plot, x.pdf, .png or .svg",
+    "bench --plot, x, .png or .svg",
+    "backprop --png, a.jpg, .png",
+    "report --png, a.svg, .png",
+    "lr-find --svg, a.png, .svg",
+    "preview --out, a.gif, .png"
+  })
+  void aPictureIsOfTheKindThatItsNameTells(String commandAndOption, String name, String endings) {
+    String[] words = commandAndOption.split(" ");
+    Path file = temp.resolve(name);
+    Cli result = Cli.run(words[0], "configs/mlp.json", words[1] + "=" + file);
+    assertThat(result.exitCode()).isEqualTo(2);
+    assertThat(result.err())
+        .contains("\"%s\" names no picture to draw; end it in %s\n".formatted(file, endings));
   }
 
   @Test
