@@ -141,7 +141,7 @@ final class TrainingRun {
     lock();
     Provenance provenance = provenance();
     folder.checkSameData(provenance);
-    Checkpoint checkpoint = new Checkpoints(folder.checkpoints()).latest();
+    Checkpoint checkpoint = new Checkpoints(folder.checkpoints()).latest(this::tellDamaged);
     if (checkpoint != null) {
       try {
         trainer.resume(checkpoint);
@@ -153,6 +153,10 @@ final class TrainingRun {
       }
     }
     folder.writeResumed(provenance);
+  }
+
+  private void tellDamaged(String reason) {
+    context.print("note:   %s; going on from the checkpoint before it", reason);
   }
 
   private void lock() throws IOException {

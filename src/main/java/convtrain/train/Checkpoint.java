@@ -72,7 +72,10 @@ public record Checkpoint(Position position, SafeTensors content) {
       }
     }
     try {
-      return new Checkpoint(Position.parse(content.metadata().get(POSITION)), content);
+      Checkpoint read = new Checkpoint(Position.parse(content.metadata().get(POSITION)), content);
+      read.clock();
+      read.sums();
+      return read;
     } catch (IllegalArgumentException e) {
       throw new SafeTensorsException(file, "malformed checkpoint: " + e.getMessage(), e);
     }

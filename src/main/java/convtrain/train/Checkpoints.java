@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
@@ -38,8 +39,9 @@ public final class Checkpoints {
   }
 
   /**
-   * Writes one; then only it and the one before are left. What a process that was killed had begun
-   * goes first, since it may fill the disk.
+   * Writes one; then only it and the one before are left: a run that stands before a checkpoint
+   * could not read it. What a process that was killed had begun goes first, since it may fill the
+   * disk.
    */
   public void write(Checkpoint checkpoint) throws IOException {
     Files.createDirectories(folder);
@@ -47,7 +49,11 @@ public final class Checkpoints {
     Position at = checkpoint.position();
     checkpoint.write(
         folder.resolve("epoch-%05d-batch-%07d.safetensors".formatted(at.epoch(), at.batch())));
-    List<Path> newestFirst = newestFirst();
+    List<Path> newestFirst = new ArrayList<>(newestFirst());
+    for (Path damaged : later(newestFirst, at)) {
+      Files.deleteIfExists(damaged);
+      newestFirst.remove(damaged);
+    }
     for (Path old : newestFirst.subList(Math.min(KEPT, newestFirst.size()), newestFirst.size())) {
       Files.deleteIfExists(old);
     }
@@ -61,13 +67,39 @@ public final class Checkpoints {
   }
 
   /**
-   * The newest; null if there is none.
+   * The newest that can be read; null if there is none at all.
    *
-   * @throws SafeTensorsException if it is not what a run wrote
+   * @param damaged is told, in words, of each newer one
+   * @throws SafeTensorsException if there are some, but none can be read
    */
-  public Checkpoint latest() throws IOException {
-    List<Path> newestFirst = newestFirst();
-    return newestFirst.isEmpty() ? null : Checkpoint.read(newestFirst.get(0));
+  public Checkpoint latest(Consumer<String> damaged) throws IOException {
+    List<String> reasons = new ArrayList<>();
+    for (Path file : newestFirst()) {
+      try {
+        Checkpoint checkpoint = Checkpoint.read(file);
+        reasons.forEach(damaged);
+        return checkpoint;
+      } catch (SafeTensorsException e) {
+        reasons.add(e.getMessage());
+      } catch (IOException e) {
+        reasons.add(file + ": reading failed: " + e.getMessage());
+      }
+    }
+    if (reasons.isEmpty()) {
+      return null;
+    }
+    throw new SafeTensorsException(
+        "%s: no checkpoint can be read; bring one back from a copy, or train anew into another folder%n  %s"
+            .formatted(folder, String.join(System.lineSeparator() + "  ", reasons)));
+  }
+
+  private static List<Path> later(List<Path> files, Position at) {
+    return files.stream()
+        .filter(
+            file ->
+                number(file, EPOCH) > at.epoch()
+                    || number(file, EPOCH) == at.epoch() && number(file, BATCH) > at.batch())
+        .toList();
   }
 
   private List<Path> newestFirst() throws IOException {

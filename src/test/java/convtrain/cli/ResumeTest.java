@@ -13,6 +13,7 @@ import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -288,15 +289,55 @@ class ResumeTest {
                 .formatted(data));
   }
 
+  private static void cutShort(Path file) throws IOException {
+    try (FileChannel open = FileChannel.open(file, StandardOpenOption.WRITE)) {
+      open.truncate(open.size() / 2);
+    }
+  }
+
+  /** The files of a run's checkpoints, the older first. */
+  private static List<Path> checkpoints(Path run) throws IOException {
+    try (Stream<Path> files = Files.list(run.resolve("checkpoints"))) {
+      return files.sorted().toList();
+    }
+  }
+
   @Test
-  void aCheckpointThatIsNoneIsToldWithItsName() throws IOException {
+  void fromADamagedCheckpointItGoesBackToTheOneBefore() throws IOException {
+    Path run = copyOfWhole("damaged");
+    Files.delete(run.resolve("result.json"));
+    List<Path> checkpoints = checkpoints(run);
+    assertThat(checkpoints).hasSize(2);
+    Path newest = checkpoints.get(1);
+    cutShort(newest);
+    Cli result = Cli.run("train", "--resume=" + run);
+    assertThat(result.exitCode()).as(result.err()).isZero();
+    assertThat(result.out())
+        .contains("note:   " + newest + ": ")
+        .contains("; going on from the checkpoint before it\n")
+        .contains("from epoch 4, step 6 of 9, in ");
+    assertThat(run.resolve("model.safetensors"))
+        .hasSameBinaryContentAs(whole.resolve("model.safetensors"));
+    assertThat(metrics(run)).isEqualTo(metrics(whole));
+    assertThat(newest).satisfies(file -> assertThat(SafeTensors.read(file).tensors()).isNotEmpty());
+  }
+
+  @Test
+  void whereAllCheckpointsAreDamagedTheErrorNamesThemAndSaysWhatToDo() throws IOException {
     Path run = copyOfWhole("spoilt");
     Files.delete(run.resolve("result.json"));
-    Path newest = run.resolve("checkpoints/epoch-00099-batch-0000000.safetensors");
-    Files.copy(whole.resolve("model.safetensors"), newest);
+    List<Path> checkpoints = checkpoints(run);
+    cutShort(checkpoints.get(0));
+    Files.copy(
+        whole.resolve("model.safetensors"),
+        checkpoints.get(1),
+        StandardCopyOption.REPLACE_EXISTING);
     Cli result = Cli.run("train", "--resume=" + run);
     assertThat(result.exitCode()).isEqualTo(2);
-    assertThat(result.err()).contains(newest + ": its metadata has no \"convtrain.position\"");
+    assertThat(result.err())
+        .contains("no checkpoint can be read; bring one back from a copy, or train anew")
+        .contains(checkpoints.get(0) + ": ")
+        .contains(checkpoints.get(1) + ": its metadata has no \"convtrain.position\"");
   }
 
   @Test

@@ -11,6 +11,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -42,11 +43,31 @@ class CheckpointsTest {
         .containsExactlyInAnyOrder(
             "epoch-00001-batch-9999999.safetensors", "epoch-00001-batch-10000000.safetensors");
     file("epoch-99999-batch-0000009.safetensors");
-    file("epoch-100000-batch-0000000.safetensors");
-    new Checkpoints(folder).write(at(0));
+    new Checkpoints(folder)
+        .write(
+            new Checkpoint(
+                new Position(100_000, 0, 0, history(99_999)),
+                new SafeTensors(Map.of(), new TreeMap<>())));
     assertThat(folder.toFile().list())
         .containsExactlyInAnyOrder(
             "epoch-99999-batch-0000009.safetensors", "epoch-100000-batch-0000000.safetensors");
+  }
+
+  private static List<EpochRecord> history(int epochs) {
+    EpochRecord one = new EpochRecord(1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, null, null);
+    return Collections.nCopies(epochs, one);
+  }
+
+  /** It could not be read, or the run would stand behind it. */
+  @Test
+  void whatIsNewerThanTheRunGoesWhenTheRunWritesItsOwn() throws IOException {
+    file("epoch-00001-batch-0000001.safetensors");
+    file("epoch-00001-batch-0000009.safetensors");
+    file("epoch-00002-batch-0000000.safetensors");
+    new Checkpoints(folder).write(at(2));
+    assertThat(folder.toFile().list())
+        .containsExactlyInAnyOrder(
+            "epoch-00001-batch-0000001.safetensors", "epoch-00001-batch-0000002.safetensors");
   }
 
   @Test
