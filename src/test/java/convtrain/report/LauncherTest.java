@@ -233,6 +233,48 @@ class LauncherTest {
   }
 
   @Test
+  void aRunGoesOnWithTheThreadsItBeganWithIfThereAreSoManyCores() throws Exception {
+    Path script = root.resolve("scripts/convtrain");
+    Path group = Files.createDirectories(temp.resolve("two runs"));
+    Path one = provenance(group.resolve("seed=1"), 1);
+    Path many = provenance(temp.resolve("many"), 1_000_000);
+    assertThat(run(Map.of(), script, "train", "--resume", one.toString()).out)
+        .startsWith("OMP_NUM_THREADS=1\n");
+    assertThat(run(Map.of(), script, "train", "--resume=" + group).out)
+        .startsWith("OMP_NUM_THREADS=1\n");
+    assertThat(run(Map.of(), script, "train", "--resume=" + many).out)
+        .startsWith("OMP_NUM_THREADS=unset\n");
+    assertThat(run(Map.of(), script, "train", "--threads=7", "--resume=" + one).out)
+        .startsWith("OMP_NUM_THREADS=7\n");
+    assertThat(run(Map.of("OMP_NUM_THREADS", "3"), script, "train", "--resume=" + one).out)
+        .startsWith("OMP_NUM_THREADS=1\n");
+  }
+
+  private static Path provenance(Path run, int threads) throws IOException {
+    Files.createDirectories(run);
+    Files.writeString(
+        run.resolve("provenance.json"),
+        "{\n  \"seed\" : 5,\n  \"threads\" : " + threads + ",\n  \"machine\" : { }\n}\n");
+    return run;
+  }
+
+  @Test
+  void aNumberOfThreadsThatOpenMpWouldNotTakeIsAClearError() throws Exception {
+    Path script = root.resolve("scripts/convtrain");
+    for (String wrong : List.of("abc", "0", "2,x", "2,", "-1")) {
+      Result result = run(Map.of("OMP_NUM_THREADS", wrong), script, "train", "x.json");
+      assertThat(result.status).isEqualTo(2);
+      assertThat(result.err)
+          .contains(
+              "convtrain: OMP_NUM_THREADS=%s; expected the number of threads, at least 1: correct it"
+                  .formatted(wrong));
+    }
+    assertThat(run(Map.of("OMP_NUM_THREADS", "4, 2"), script, "train").status).isEqualTo(42);
+    assertThat(run(Map.of("OMP_NUM_THREADS", "abc"), script, "train", "--threads=2").out)
+        .startsWith("OMP_NUM_THREADS=2\n");
+  }
+
+  @Test
   void javaHomeComesBeforeThePath() throws Exception {
     Path jdk = Files.createDirectories(temp.resolve("jdk/bin"));
     executable(jdk.resolve("java"), "#!/bin/sh\necho from JAVA_HOME\n");
