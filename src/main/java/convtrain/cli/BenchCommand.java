@@ -131,8 +131,8 @@ final class BenchCommand implements Callable<Integer> {
     reject(epochs != null && epochs < 1, "--epochs=" + epochs + "; expected at least 1");
     reject(warmup != null && warmup < 0, "--warmup=" + warmup + "; expected at least 0");
     reject(
-        until != null && !(until > 0 && until <= 100),
-        "--until=" + until + "; expected a test accuracy in percent, such as 99.4");
+        until != null && !(until >= 1 && until <= 100),
+        "--until=" + until + "; expected a test accuracy in percent, from 1 to 100, such as 99.4");
     reject(seeds != null && until == null, "--seeds goes with --until; a time needs no seeds");
     reject(
         until != null && (epochs != null || warmup != null),

@@ -7,15 +7,20 @@ import convtrain.data.DataException;
 import convtrain.data.Dataset;
 import convtrain.data.DatasetFiles;
 import convtrain.graph.ModelGraph;
+import convtrain.graph.Shape;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.io.PrintWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Set;
 
 /** The folder with a run's data, and its samples as the run's network takes them. */
 final class DataFolder {
+  /** Of grey images, of colours, and of those with opacity. */
+  private static final Set<Integer> CHANNELS = Set.of(1, 3, 4);
+
   private final RunConfig run;
   private final ModelGraph graph;
   private final Path dir;
@@ -97,10 +102,21 @@ final class DataFolder {
   /** Checks that the network can take the samples. */
   void check(Dataset samples) {
     if (!samples.shape().equals(graph.input())) {
+      checkChannelsFirst(samples);
       throw new DataException(
           "%s: its images are %s, but model.input is %s; set model.input to %s or give other data (data.dir)"
               .formatted(samples.files().get(0), samples.shape(), graph.input(), samples.shape()));
     }
     samples.checkClasses(graph.classes());
+  }
+
+  /** Of no image a few columns and many channels are likely: these are rows of pixels. */
+  private static void checkChannelsFirst(Dataset samples) {
+    Shape found = samples.shape();
+    if (CHANNELS.contains(found.width()) && !CHANNELS.contains(found.channels())) {
+      throw new DataException(
+          "%s: its images are %s; expected [channels, height, width], and here the channels seem to stand last: write them as [N, C, H, W], in NumPy images.transpose(0, 3, 1, 2)"
+              .formatted(samples.files().get(0), found));
+    }
   }
 }

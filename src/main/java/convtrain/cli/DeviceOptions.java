@@ -41,6 +41,15 @@ final class DeviceOptions {
       throw new ParameterException(
           command.commandLine(), "--threads=" + threads + "; expected at least 1");
     }
+    int cores = Runtime.getRuntime().availableProcessors();
+    if (threads > cores) {
+      command
+          .commandLine()
+          .getErr()
+          .println(
+              "convtrain: note: --threads=%d on %d cores is slower than --threads=%d"
+                  .formatted(threads, cores, cores));
+    }
     this.threads = threads;
   }
 

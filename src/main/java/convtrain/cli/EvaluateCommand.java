@@ -2,6 +2,7 @@ package convtrain.cli;
 
 import convtrain.backend.Backend;
 import convtrain.config.ConfigException;
+import convtrain.config.RunConfig;
 import convtrain.data.Dataset;
 import convtrain.report.EvaluationReport;
 import convtrain.train.Evaluation;
@@ -37,7 +38,8 @@ final class EvaluateCommand implements Callable<Integer> {
   /** Which samples of the folder, in the words of the command line. */
   private enum Samples {
     test,
-    train
+    train,
+    validation
   }
 
   @Parameters(paramLabel = "MODEL", description = "A run folder, or the model.safetensors of one.")
@@ -54,7 +56,8 @@ final class EvaluateCommand implements Callable<Integer> {
       paramLabel = "SPLIT",
       description =
           "${COMPLETION-CANDIDATES} (default: test); train is all training images of the folder,"
-              + " without regard to data.limit and data.validation_split.")
+              + " without regard to data.limit and data.validation_split; validation is those that"
+              + " data.validation_split held out of the run's training.")
   private Samples split = Samples.test;
 
   private int variations;
@@ -88,7 +91,7 @@ final class EvaluateCommand implements Callable<Integer> {
           data == null
               ? DataFolder.of(trained.run(), spec.commandLine().getErr())
               : DataFolder.at(data, trained.run());
-      Evaluation evaluation = evaluation(trained, folder.load(split == Samples.train, backend));
+      Evaluation evaluation = evaluation(trained, samples(trained.run(), folder, backend));
       EvaluationReport report =
           new EvaluationReport(
               new EvaluationReport.Subject(
@@ -101,6 +104,18 @@ final class EvaluateCommand implements Callable<Integer> {
       out.flush();
       return ExitCode.OK;
     }
+  }
+
+  private Dataset samples(RunConfig run, DataFolder folder, Backend backend) {
+    if (split == Samples.validation && run.data().validationSplit() == 0) {
+      throw new ConfigException(
+          "--split=validation: %s was trained without data.validation_split, so nothing was held out; give --split=test or --split=train"
+              .formatted(model));
+    }
+    Dataset samples = folder.load(split != Samples.test, backend);
+    return split == Samples.validation
+        ? TrainContext.split(run, samples, null).validation()
+        : samples;
   }
 
   private Evaluation evaluation(TrainedModel trained, Dataset data) {

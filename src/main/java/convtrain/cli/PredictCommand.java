@@ -2,6 +2,7 @@ package convtrain.cli;
 
 import convtrain.backend.Backend;
 import convtrain.config.RunConfig;
+import convtrain.data.DataException;
 import convtrain.data.ImageFile;
 import convtrain.data.ImageFile.Picture;
 import convtrain.graph.Shape;
@@ -29,7 +30,8 @@ import picocli.CommandLine.Spec;
       "Says what a trained model sees in pictures: class and probability.",
       "",
       "A picture of another size is scaled. One that is dark on light is inverted if the model's"
-          + " data is light on dark: one channel and data.normalize.mean below 0.5, as MNIST."
+          + " data is light on dark: one channel and data.normalize.mean below 0.5, as MNIST. What"
+          + " cannot be read is told, and the exit code is then 2."
     },
     footer = {
       "",
@@ -49,7 +51,7 @@ final class PredictCommand implements Callable<Integer> {
       index = "1..*",
       arity = "1..*",
       paramLabel = "FILE",
-      description = "Pictures (PNG, JPEG, BMP, GIF) or IDX files of images.")
+      description = "Pictures (PNG, JPEG, BMP, GIF, TIFF) or IDX files of images.")
   private List<Path> files;
 
   private int top = 1;
@@ -77,8 +79,17 @@ final class PredictCommand implements Callable<Integer> {
         TrainedModel trained = TrainedModel.open(backend, model)) {
       Shape input = trained.graph().input();
       List<Picture> pictures = new ArrayList<>();
+      boolean allRead = true;
       for (Path file : files) {
-        pictures.addAll(ImageFile.read(file, input, isLightOnDark(trained.run())));
+        try {
+          pictures.addAll(ImageFile.read(file, input, isLightOnDark(trained.run())));
+        } catch (DataException e) {
+          spec.commandLine().getErr().println("convtrain: " + e.getMessage());
+          allRead = false;
+        }
+      }
+      if (pictures.isEmpty()) {
+        return ExitCode.USAGE;
       }
       double[][] probabilities =
           trained.evaluator().predict(pictures.stream().map(Picture::pixels).toList());
@@ -90,7 +101,7 @@ final class PredictCommand implements Callable<Integer> {
       PrintWriter out = spec.commandLine().getOut();
       out.print(json ? report.json() : report.text());
       out.flush();
-      return ExitCode.OK;
+      return allRead ? ExitCode.OK : ExitCode.USAGE;
     }
   }
 

@@ -7,6 +7,7 @@ import convtrain.config.RunConfigLoader;
 import convtrain.report.GroupFolder;
 import convtrain.report.RunFolder;
 import convtrain.report.RunResult;
+import convtrain.train.TrainedModel;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -67,8 +68,8 @@ final class TrainCommand implements Callable<Integer> {
 
   @Option(
       names = "--init",
-      paramLabel = "FILE",
-      description = "Start from the weights in this safetensors file.")
+      paramLabel = "MODEL",
+      description = "Start from the weights of this run folder, or in this safetensors file.")
   private Path init;
 
   @Option(
@@ -106,7 +107,9 @@ final class TrainCommand implements Callable<Integer> {
       }
       RunConfig run = RunConfigLoader.load(config, overrides.list());
       if (seeds == null) {
-        return exitCode(TrainingRun.fresh(context, run, init, started -> newFolder(run, started)));
+        Path weights = init == null ? null : TrainedModel.fileOf(init);
+        return exitCode(
+            TrainingRun.fresh(context, run, weights, started -> newFolder(run, started)));
       }
       Grid grid = new Grid(RunConfigLoader.toJson(run), List.of(Grid.Axis.seeds(seeds)));
       RunGroup group = RunGroup.create(context, run, grid, out, shard != null);

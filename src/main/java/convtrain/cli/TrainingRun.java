@@ -312,8 +312,9 @@ final class TrainingRun {
         .forEach(
             op ->
                 context.print(
-                    "note:   %s has no fast implementation on this device; other channel counts or groups may have",
-                    op));
+                    "note:   %s has no fast implementation on this device%s",
+                    op,
+                    op.endsWith("(conv2d)") ? "; other channel counts or groups may have" : ""));
     Precision precision = run.train().precision();
     context.print(
         "run:    %s of %s, batch size %,d, %sseed %d, %s %s%n",

@@ -39,7 +39,7 @@ public record RunConfig(
     }
   }
 
-  /** Rejects what cannot name one folder on every system. */
+  /** Rejects what would lead to another folder, be hidden or be taken for an option. */
   static String fileName(String value, String key) {
     if (!value.matches("[\\p{L}\\p{N}_][\\p{L}\\p{N}_ .,()+=-]*")) {
       throw new IllegalArgumentException(

@@ -3,8 +3,12 @@ package convtrain.config;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.JsonNodeType;
 import com.fasterxml.jackson.databind.node.MissingNode;
+import convtrain.graph.AugmentSpec;
+import convtrain.graph.EmaSpec;
 import convtrain.graph.LossSpec;
+import convtrain.graph.MixSpec;
 import convtrain.graph.ModelSpec;
+import convtrain.graph.OptimizerSpec;
 import convtrain.graph.Padding;
 import convtrain.graph.Pair;
 import convtrain.graph.Shape;
@@ -27,6 +31,23 @@ final class Words {
           Padding.class, "an integer, [height, width], \"same\" or \"valid\"",
           Shape.class, "[channels, height, width] or [features]",
           ModelSpec.class, "an object or the path of a model file");
+
+  /** What an object may look like whose keys its name does not tell. */
+  private static final Map<Type, String> EXAMPLES =
+      Map.ofEntries(
+          Map.entry(CheckpointEvery.class, "{\"epochs\": 2} or {\"steps\": 10}"),
+          Map.entry(EarlyStopping.class, "{\"patience\": 5}"),
+          Map.entry(EmaSpec.class, "{\"decay\": 0.99}"),
+          Map.entry(MixSpec.Mixup.class, "{\"alpha\": 0.2}"),
+          Map.entry(MixSpec.Cutmix.class, "{\"alpha\": 1}"),
+          Map.entry(OptimizerSpec.class, "{\"type\": \"adam\", \"lr\": 0.001}"),
+          Map.entry(ScheduleSpec.class, "{\"type\": \"one_cycle\", \"max_lr\": 0.1}"),
+          Map.entry(Normalize.class, "{\"mean\": 0.5, \"std\": 0.25}"),
+          Map.entry(AugmentSpec.class, "{\"random_crop\": {\"padding\": 2}}"),
+          Map.entry(AugmentSpec.RandomAffine.class, "{\"degrees\": 10}"),
+          Map.entry(AugmentSpec.ElasticTransform.class, "{\"alpha\": 50, \"sigma\": 5}"),
+          Map.entry(AugmentSpec.RandomCrop.class, "{\"padding\": 2}"),
+          Map.entry(AugmentSpec.RandomErasing.class, "{\"p\": 0.5}"));
 
   private Words() {}
 
@@ -66,9 +87,16 @@ final class Words {
               .collect(Collectors.joining(", "));
     }
     if (Json.isChosenByType((Class<?>) type)) {
-      return (type == LossSpec.class ? "a loss's name or " : "") + "an object with a \"type\"";
+      return (type == LossSpec.class ? "a loss's name or " : "")
+          + "an object with a \"type\""
+          + example(type);
     }
-    return FORMS.getOrDefault(type, "an object");
+    return FORMS.getOrDefault(type, "an object" + example(type));
+  }
+
+  private static String example(Type type) {
+    String example = EXAMPLES.get(type);
+    return example == null ? "" : ", such as " + example;
   }
 
   private static String shortened(String text) {

@@ -19,6 +19,11 @@ public final class DatasetFiles {
   private static final List<String> LABELS = List.of("-labels-idx1-ubyte", "-labels.idx1-ubyte");
   private static final Set<String> FETCHED = Set.of("mnist", "fashion-mnist");
 
+  private static final String NO_TEST =
+      "; where there is no test set, split some of the training images and their labels off into"
+          + " t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte (data.validation_split takes its"
+          + " samples from the training images and does not stand for it)";
+
   private DatasetFiles() {}
 
   /**
@@ -66,15 +71,16 @@ public final class DatasetFiles {
 
   private static Path find(
       String dataset, Path dir, String what, List<String> prefixes, List<String> suffixes) {
-    List<String> names = names(prefixes, suffixes);
-    return first(dir, names).orElseThrow(() -> missing(dataset, dir, what, names));
+    return first(dir, names(prefixes, suffixes))
+        .orElseThrow(() -> missing(dataset, dir, what, prefixes, suffixes));
   }
 
-  private static DataException missing(String dataset, Path dir, String what, List<String> names) {
+  private static DataException missing(
+      String dataset, Path dir, String what, List<String> prefixes, List<String> suffixes) {
     String remedy =
         FETCHED.contains(dataset)
             ? "run scripts/fetch-data " + dataset + " --dir " + dir
-            : "put the files there";
+            : "put the files there" + (prefixes.equals(TEST) ? NO_TEST : "");
     return new DataException(
         "%s: no %s of %s%s; looked for %s, each also with .gz; %s"
             .formatted(
@@ -82,7 +88,7 @@ public final class DatasetFiles {
                 what,
                 dataset,
                 Files.isDirectory(dir) ? "" : " (there is no such folder)",
-                String.join(", ", names),
+                String.join(", ", names(prefixes, suffixes)),
                 remedy));
   }
 }

@@ -13,7 +13,7 @@ import javax.imageio.ImageIO;
 import javax.imageio.ImageReader;
 import javax.imageio.stream.ImageInputStream;
 
-/** Reads pictures to classify: PNG, JPEG, BMP or GIF, or every image of an IDX file. */
+/** Reads pictures to classify: PNG, JPEG, BMP, GIF or TIFF, or every image of an IDX file. */
 public final class ImageFile {
   /** Most pixels of a picture, so that a small file cannot ask for all memory. */
   private static final long MAX_PIXELS = 50_000_000;
@@ -100,7 +100,7 @@ public final class ImageFile {
       Iterator<ImageReader> readers = ImageIO.getImageReaders(in);
       if (!readers.hasNext()) {
         throw new DataException(
-            file + ": not a picture; expected PNG, JPEG, BMP or GIF, or an IDX file");
+            file + ": not a picture; expected PNG, JPEG, BMP, GIF or TIFF, or an IDX file");
       }
       ImageReader reader = readers.next();
       try {
@@ -120,7 +120,10 @@ public final class ImageFile {
       throw e;
     } catch (IOException | RuntimeException e) {
       // the JDK's decoders let some damaged files through to unchecked exceptions
-      throw new DataException(file + ": damaged picture: " + e.getMessage(), e);
+      throw new DataException(
+          "%s: damaged picture: %s; bring it again from where it came, or save it anew as PNG"
+              .formatted(file, e.getMessage()),
+          e);
     }
   }
 }

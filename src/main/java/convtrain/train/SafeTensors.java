@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
@@ -109,6 +110,7 @@ public record SafeTensors(Map<String, String> metadata, SortedMap<String, Tensor
     readFully(in, length);
     long headerBytes = length.getLong();
     if (headerBytes < 0 || headerBytes > dataAndHeader) {
+      checkKnown(length.array());
       throw new IllegalArgumentException(
           "it claims a header of %s bytes, %d follow; it was cut short or is no safetensors file"
               .formatted(Long.toUnsignedString(headerBytes), dataAndHeader));
@@ -123,6 +125,21 @@ public record SafeTensors(Map<String, String> metadata, SortedMap<String, Tensor
     header.checkFills(dataAndHeader - headerBytes);
     checkMemory(header);
     return header;
+  }
+
+  /** What other file begins with these bytes, if they begin one that is often taken for weights. */
+  private static void checkKnown(byte[] start) {
+    boolean zip = start[0] == 'P' && start[1] == 'K';
+    boolean pickle = (start[0] & 0xFF) == 0x80 && start[1] > 0 && start[1] < 6;
+    if (zip || pickle) {
+      throw new IllegalArgumentException(
+          "it is a %s file, as torch.save writes; expected a safetensors file: make one in Python with safetensors.torch.save_file(model.state_dict(), \"model.safetensors\")"
+              .formatted(zip ? "zip" : "pickle"));
+    }
+    if (new String(start, StandardCharsets.ISO_8859_1).matches("(?s)\\s*[{\\[].*")) {
+      throw new IllegalArgumentException(
+          "it is a JSON file; expected a safetensors file, such as a run's model.safetensors");
+    }
   }
 
   private static void checkMemory(SafeTensorsHeader header) {

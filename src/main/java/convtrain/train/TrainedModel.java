@@ -55,11 +55,7 @@ public final class TrainedModel implements AutoCloseable {
    * @throws SafeTensorsException if there is none, it is malformed, or was not written by a run
    */
   public static TrainedModel open(Backend backend, Path model) throws IOException {
-    Path file = Files.isDirectory(model) ? model.resolve(FILE_NAME) : model;
-    if (Files.isDirectory(model) && !Files.exists(file)) {
-      throw new SafeTensorsException(
-          model, "holds no " + FILE_NAME + "; a run folder gets it when its training ends", null);
-    }
+    Path file = fileOf(model);
     SafeTensors content = SafeTensors.read(file);
     if (!content.metadata().containsKey(RUN)) {
       throw new SafeTensorsException(
@@ -69,6 +65,24 @@ public final class TrainedModel implements AutoCloseable {
           null);
     }
     return new TrainedModel(backend, file, content);
+  }
+
+  /**
+   * The file of a model.
+   *
+   * @param model a run folder or a model file
+   * @throws SafeTensorsException if it is a folder without a model
+   */
+  public static Path fileOf(Path model) {
+    if (!Files.isDirectory(model)) {
+      return model;
+    }
+    Path file = model.resolve(FILE_NAME);
+    if (!Files.exists(file)) {
+      throw new SafeTensorsException(
+          model, "holds no " + FILE_NAME + "; a run folder gets it when its training ends", null);
+    }
+    return file;
   }
 
   /** The model's file. */

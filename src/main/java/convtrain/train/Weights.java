@@ -28,7 +28,8 @@ public final class Weights {
   /**
    * Sets all tensors of a run; nothing is changed unless every one fits.
    *
-   * @throws SafeTensorsException naming the tensor that is missing, unknown or of another shape
+   * @throws SafeTensorsException naming the tensor that is missing, unknown, of another shape or
+   *     not finite
    */
   public static void load(SafeTensors weights, RunState state) {
     Map<String, List<Integer>> expected = state.tensors();
@@ -43,6 +44,7 @@ public final class Weights {
                     tensor.getKey(), tensor.getValue(), nearest(tensor.getKey(), given.keySet())));
       }
     }
+    given.forEach((name, tensor) -> checkFinite(name, tensor.values()));
     given.forEach((name, tensor) -> state.load(name, tensor.dims(), tensor.values()));
   }
 
@@ -95,6 +97,16 @@ public final class Weights {
       throw new SafeTensorsException(
           "tensor %s: the weights have %s, the network needs %s; use the model they were trained with"
               .formatted(name, dims, wanted));
+    }
+  }
+
+  private static void checkFinite(String name, float[] values) {
+    for (int i = 0; i < values.length; i++) {
+      if (!Float.isFinite(values[i])) {
+        throw new SafeTensorsException(
+            "tensor %s: value %d of %d is %s; expected finite numbers: use weights from before their training diverged"
+                .formatted(name, i + 1, values.length, values[i]));
+      }
     }
   }
 

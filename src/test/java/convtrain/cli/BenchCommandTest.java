@@ -164,14 +164,14 @@ class BenchCommandTest {
     Cli result =
         bench(
             "--backend=cpu",
-            "--until=0.5",
+            "--until=1",
             "--seeds=1,2",
             "--set=train.epochs=40",
             "--set=train.optimizer={\"type\": \"sgd\", \"lr\": 0.1}",
             "--json=" + json);
     assertThat(result.exitCode()).as(result.err()).isZero();
     assertThat(result.out())
-        .contains("tiny: until 0.5 % of the test set, 2 trainings")
+        .contains("tiny: until 1.0 % of the test set, 2 trainings")
         .containsPattern("\\[1/2] backend cpu, seed 1: \\d+\\.\\d\\d% after \\d+ epoch")
         .containsPattern("cpu +training alone +2 of 2 ")
         .contains("The test set decides when to stop");
@@ -210,6 +210,7 @@ class BenchCommandTest {
         "--epochs=0 | --epochs=0; expected at least 1",
         "--warmup=-1 | --warmup=-1; expected at least 0",
         "--until=0 | --until=0.0; expected a test accuracy in percent",
+        "--until=0.99 | --until=0.99; expected a test accuracy in percent, from 1 to 100, such as",
         "--seeds=1..3 | --seeds goes with --until",
         "--until=99 --epochs=3 | --epochs and --warmup do not go with --until",
         "--until=99 --plot=x.png | --plot draws epoch times",

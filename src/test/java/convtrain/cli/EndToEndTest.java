@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.SortedMap;
@@ -156,6 +157,69 @@ class EndToEndTest {
   }
 
   @Test
+  void theOtherPicturesAreReadBesideADamagedOne() throws IOException {
+    Path tif = temp.resolve("good.tif");
+    ImageIO.write(new BufferedImage(28, 28, BufferedImage.TYPE_BYTE_GRAY), "tiff", tif.toFile());
+    Path bad = Files.writeString(temp.resolve("bad.png"), "a seven");
+    Cli result = Cli.run("predict", folder.toString(), bad.toString(), tif.toString());
+    assertThat(result.exitCode()).isEqualTo(2);
+    assertThat(result.out().lines().skip(2)).singleElement().asString().startsWith(tif.toString());
+    assertThat(result.err()).startsWith("convtrain: " + bad + ": not a picture").hasLineCount(1);
+    Cli none = Cli.run("predict", folder.toString(), bad.toString());
+    assertThat(none.exitCode()).isEqualTo(2);
+    assertThat(none.out()).isEmpty();
+  }
+
+  @Test
+  void imagesWithTheirChannelsLastAreNoticed() throws IOException {
+    Path dir = Files.createDirectories(temp.resolve("channels-last"));
+    byte[] header = {0, 0, 8, 4, 0, 0, 0, 2, 0, 0, 0, 20, 0, 0, 0, 14, 0, 0, 0, 3};
+    Files.write(dir.resolve("t10k-images-idx4-ubyte"), Arrays.copyOf(header, header.length + 1680));
+    Files.write(dir.resolve("t10k-labels-idx1-ubyte"), new byte[] {0, 0, 8, 1, 0, 0, 0, 2, 0, 1});
+    Cli result = Cli.run("evaluate", folder.toString(), "--data=" + dir);
+    assertThat(result.exitCode()).isEqualTo(2);
+    assertThat(result.err())
+        .contains("its images are [20, 14, 3]; expected [channels, height, width]")
+        .contains("write them as [N, C, H, W], in NumPy images.transpose(0, 3, 1, 2)");
+  }
+
+  @Test
+  void evaluatingWhatNoRunHeldOutSaysSo() {
+    Cli result = Cli.run("evaluate", folder.toString(), "--split=validation");
+    assertThat(result.exitCode()).isEqualTo(2);
+    assertThat(result.err())
+        .contains("was trained without data.validation_split, so nothing was held out; give");
+  }
+
+  @Test
+  void moreThreadsThanCoresAreNoted() {
+    Cli result = Cli.run("evaluate", folder.toString(), "--threads=1000");
+    assertThat(result.err()).startsWith("convtrain: note: --threads=1000 on ");
+  }
+
+  @Test
+  void weightsThatAreNotFiniteAreRefused() throws IOException {
+    SafeTensors model = SafeTensors.read(folder.resolve("model.safetensors"));
+    SortedMap<String, SafeTensors.Tensor> tensors = new TreeMap<>(model.tensors());
+    float[] values = tensors.get("bn1.bias").values().clone();
+    values[2] = Float.NaN;
+    tensors.put("bn1.bias", new SafeTensors.Tensor(List.of(values.length), values));
+    Path weights = temp.resolve("nan.safetensors");
+    new SafeTensors(model.metadata(), tensors).write(weights);
+    String message = weights + ": tensor bn1.bias: value 3 of 8 is NaN; expected finite numbers";
+    Cli init =
+        Cli.run(
+            "train",
+            "configs/mnist-19k.json",
+            "--set=data.dir=" + data,
+            "--init=" + weights,
+            "--out=" + temp.resolve("from-nan"));
+    assertThat(init.exitCode()).isEqualTo(2);
+    assertThat(init.err()).contains(message);
+    assertThat(Cli.run("evaluate", weights.toString()).err()).contains(message);
+  }
+
+  @Test
   void initOfAnotherNetworkNamesFileAndTensor() {
     Path model = folder.resolve("model.safetensors");
     Path other = temp.resolve("other");
@@ -165,7 +229,7 @@ class EndToEndTest {
             "configs/mnist-19k.json",
             "--set=data.dir=" + data,
             "--set=model.layers[0].out_channels=9",
-            "--init=" + model,
+            "--init=" + folder,
             "--out=" + other);
     assertThat(result.exitCode()).isEqualTo(2);
     assertThat(result.err())

@@ -238,6 +238,21 @@ class ResumeTest {
   }
 
   @Test
+  void evaluateScoresTheSamplesThatTheRunHeldOut() throws IOException {
+    JsonNode scores =
+        new ObjectMapper()
+            .readTree(Cli.run("evaluate", whole.toString(), "--split=validation", "--json").out());
+    double[] losses =
+        metrics(whole).stream()
+            .mapToDouble(epoch -> epoch.get("validation_loss").asDouble())
+            .toArray();
+    assertThat(scores.get("samples").asInt()).isBetween(25, 35);
+    assertThat(scores.get("loss").asDouble())
+        .as("the model is that of the best epoch")
+        .isEqualTo(Arrays.stream(losses).min().orElseThrow());
+  }
+
+  @Test
   void aRunThatIsOverSaysSoAndStaysAsItIs() throws IOException {
     byte[] before = Files.readAllBytes(whole.resolve("model.safetensors"));
     Cli result = Cli.run("train", "--resume=" + whole);

@@ -86,7 +86,7 @@ class UsageTest {
           train x.json --threads=0 | --threads=0; expected at least 1 | convtrain train
           train x.json --threads=two | Invalid value for option '--threads': 'two' is not a whole number | convtrain train
           evaluate | Missing required parameter: 'MODEL' | convtrain evaluate
-          evaluate run --split=all | Invalid value for option '--split': expected one of [test, train] (case-sensitive) but was 'all' | convtrain evaluate
+          evaluate run --split=all | Invalid value for option '--split': expected one of [test, train, validation] (case-sensitive) but was 'all' | convtrain evaluate
           predict run | Missing required parameter: 'FILE' | convtrain predict
           predict run a.png --top=0 | --top=0; expected at least 1 | convtrain predict
           preview x.json --rows=101 | --rows=101; expected 1 to 100 | convtrain preview

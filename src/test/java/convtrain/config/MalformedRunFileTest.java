@@ -125,6 +125,21 @@ class MalformedRunFileTest {
         .isEqualTo("models/net.json:2:11: found '[', expected a colon between key and value");
   }
 
+  @Test
+  void whereAnObjectIsExpectedOneIsShown() {
+    assertThat(messageFor(RunFile.TEXT, "train.checkpoint_every=2"))
+        .endsWith(
+            "train.checkpoint_every: found 2 (an integer), expected an object, such as"
+                + " {\"epochs\": 2} or {\"steps\": 10}");
+    assertThat(messageFor(RunFile.TEXT, "train.ema=0.9"))
+        .endsWith("expected an object, such as {\"decay\": 0.99}");
+    assertThat(messageFor(RunFile.TEXT, "train.optimizer=adam"))
+        .endsWith(
+            "expected an object with a \"type\", such as {\"type\": \"adam\", \"lr\": 0.001}");
+    assertThat(messageFor(RunFile.TEXT, "data.augment.random_crop=2"))
+        .endsWith("expected an object, such as {\"padding\": 2}");
+  }
+
   private String messageFor(String text, String... overrides) {
     return catchThrowableOfType(
             ConfigException.class, () -> RunFile.load(folder, text == null ? "" : text, overrides))

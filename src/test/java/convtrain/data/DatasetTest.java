@@ -138,7 +138,8 @@ class DatasetTest {
     assertError(
         () -> load("own", false),
         "no test labels of own; looked for t10k-labels-idx1-ubyte",
-        "test-labels.idx1-ubyte, each also with .gz; put the files there");
+        "test-labels.idx1-ubyte, each also with .gz; put the files there",
+        "split some of the training images and their labels off into t10k-images-idx3-ubyte");
     assertError(
         () -> DatasetFiles.load("own", dir.resolve("no"), true, ByteBuffer::allocate),
         "(there is no such folder)");

@@ -147,7 +147,8 @@ class ImageFileTest {
     Path empty = Files.createFile(dir.resolve("empty.png"));
 
     assertError(() -> one(text, MNIST, true), text + ": not a picture; expected PNG");
-    assertError(() -> one(cut, MNIST, true), cut + ": damaged picture");
+    assertError(() -> one(cut, MNIST, true), cut + ": damaged picture: ");
+    assertError(() -> one(cut, MNIST, true), "save it anew as PNG");
     assertError(() -> one(empty, MNIST, true), empty + ": not a picture");
     assertError(() -> one(dir, MNIST, true), dir + ": is a folder");
     assertError(() -> one(dir.resolve("none"), MNIST, true), "none: no such file");

@@ -85,6 +85,24 @@ class MalformedSafeTensorsTest {
   }
 
   @Test
+  void whatIsOftenTakenForWeightsIsToldByItsKind() throws IOException {
+    byte[] zip = {'P', 'K', 3, 4, 0, 0, 8, 8, 0, 0, 0, 0};
+    byte[] pickle = {
+      (byte) 0x80, 2, (byte) 0x8a, 10, 108, (byte) 0xfc, (byte) 0x9c, 70, (byte) 0xf9
+    };
+    assertRefused(zip, "it is a zip file, as torch.save writes; expected a safetensors file");
+    assertRefused(pickle, "safetensors.torch.save_file(model.state_dict(), ");
+    assertRefused("{\n  \"name\": \"tiny\"}".getBytes(StandardCharsets.UTF_8), "it is a JSON file");
+  }
+
+  private void assertRefused(byte[] content, String message) throws IOException {
+    Path file = Files.write(dir.resolve("m.pt"), content);
+    assertThatThrownBy(() -> SafeTensors.read(file))
+        .isInstanceOf(SafeTensorsException.class)
+        .hasMessageContaining(message);
+  }
+
+  @Test
   void aFileTooShortForTheLengthIsRefused() throws IOException {
     Path file = Files.write(dir.resolve("short"), new byte[7]);
 
