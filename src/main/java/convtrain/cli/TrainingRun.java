@@ -319,8 +319,8 @@ final class TrainingRun {
     context.print(
         "run:    %s of %s, batch size %,d, %sseed %d, %s %s%n",
         epochs(run.train().epochs()),
-          count(trainer.stepsPerEpoch(), "step"),
-          trainer.batchSize(),
+        count(trainer.stepsPerEpoch(), "step"),
+        trainer.batchSize(),
         precision == Precision.FP32 ? "" : precision.word() + ", ",
         run.seed(),
         trainer.hasBegun() ? "from " + trainer.position() + ", in" : "to",

@@ -13,7 +13,7 @@ import convtrain.graph.ModelGraph;
  *
  * @param train what is trained on; null, as are sampler and rates, if it is not known
  * @param batchSize samples of a full batch: the run file's batch size, or all samples if they are
- *     fewer
+ *     fewer and drop_last does not leave them out
  * @param sampler the order of each epoch
  * @param normalization bytes to the network's input
  * @param rates of the run's updates; an epoch's last batches are an update of their own
@@ -47,7 +47,8 @@ record RunSetup(
 
   private static RunSetup of(RunConfig run, Dataset train, boolean dropLast) {
     ModelGraph graph = ModelGraph.of(run.model());
-    int batchSize = Math.min(run.train().batchSize(), train.size());
+    int asked = run.train().batchSize();
+    int batchSize = run.data().dropLast() ? asked : Math.min(asked, train.size());
     Sampler sampler = new Sampler(train, batchSize, run.data().shuffle(), dropLast, run.seed());
     int updates = (sampler.stepsPerEpoch() - 1) / run.train().accumulateSteps() + 1;
     return new RunSetup(

@@ -31,7 +31,7 @@ class BenchPeersTest {
       echo "$run $main ${MALLOC_ARENA_MAX:-shipped} $*" >>CALLS
       if [ "$main" = "${FAILS:-}" ]; then echo 'no such luck' >&2; exit 3; fi
       echo '{"run":"'$run'","engine":"'${main%Peer}'","mode":"m","precision":"fp32","images":60000,' \\
-        '"seconds":[7.5],"test_accuracy":0.98,"version":"1"}'
+        '"seconds":[7.512345678],"test_accuracy":0.98,"version":"1"}'
       """;
 
   private static final String CONVTRAIN =
@@ -87,6 +87,14 @@ class BenchPeersTest {
   }
 
   @Test
+  void helpIsNoFailure() throws Exception {
+    Result result = run("", "--help");
+    assertThat(result.status()).isZero();
+    assertThat(result.out()).contains("scripts/bench-peers -o DIR", "Exit codes:");
+    assertThat(result.err()).isEmpty();
+  }
+
+  @Test
   void enginesTakeTurnsOnEachNetworkInEveryRound() throws Exception {
     Result result = run("", "-P", "fp32", "-r", "2", "-n", "convtrain,djl");
     assertThat(result.err).doesNotContain("failed");
@@ -102,13 +110,16 @@ class BenchPeersTest {
     List<String> both = new ArrayList<>(round);
     both.addAll(round);
     assertThat(turns()).isEqualTo(both);
-    assertThat(result.out).contains("Djl, m, allocator tuned").contains("1.00").contains("98.00 %");
+    assertThat(result.out)
+        .contains("Djl, m, allocator tuned: 7.512 s, test")
+        .contains("1.00")
+        .contains("98.00 %");
     assertThat(Files.readAllLines(out.resolve("runs.jsonl")))
         .hasSize(12)
         .first()
         .asString()
         .startsWith("{\"round\":1,\"allocator\":\"as shipped\",\"run\":\"mnist-19k\"");
-    assertThat(out.resolve("table.md")).content().contains("7.50, 7.50");
+    assertThat(out.resolve("table.md")).content().contains("7.51, 7.51");
     assertThat(ImageIO.read(out.resolve("epoch-time.png").toFile()).getWidth()).isEqualTo(1600);
   }
 

@@ -172,6 +172,13 @@ class TrainerTest {
     }
   }
 
+  @Test
+  void dropLastOfFewerSamplesThanABatchLeavesNothingToTrainOn() throws Exception {
+    RunConfig run = config("data.drop_last=true", "train.batch_size=200");
+    assertThatThrownBy(() -> trainer(run, train.limit(129), new Log()))
+        .hasMessageContaining("batch_size=200 with drop_last leaves no batch");
+  }
+
   private static List<List<Float>> tensors(Trainer trainer) {
     List<List<Float>> all = new ArrayList<>();
     trainer
