@@ -87,11 +87,7 @@ public final class Tuner implements AutoCloseable {
           "%s: %d names of %d candidates; expected as many, and at least one"
               .formatted(key, names.size(), candidates.size()));
     }
-    int known = remembered(key, names);
-    if (known < 0) {
-      recall();
-      known = remembered(key, names);
-    }
+    int known = known(key, names);
     if (known >= 0) {
       return known;
     }
@@ -105,6 +101,14 @@ public final class Tuner implements AutoCloseable {
     int taken = deterministic ? 0 : fastest;
     chosen.put(key, names.get(taken));
     return taken;
+  }
+
+  /** The index of the candidate that was chosen before, in this process or another; -1 if none. */
+  public int known(String key, List<String> names) {
+    if (remembered(key, names) < 0) {
+      recall();
+    }
+    return remembered(key, names);
   }
 
   private int remembered(String key, List<String> names) {

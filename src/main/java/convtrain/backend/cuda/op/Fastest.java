@@ -27,8 +27,8 @@ final class Fastest {
   private Fastest() {}
 
   /**
-   * Runs each candidate once, so that what a library offers but refuses drops out, and lets the
-   * tuner pick among the others.
+   * What the tuner remembers, if it still runs. Else runs each candidate once, so that what a
+   * library offers but refuses drops out, and lets the tuner pick among the others.
    *
    * @param key what is computed, with everything its speed depends on
    * @param names of the candidates, at least one
@@ -36,6 +36,10 @@ final class Fastest {
    * @throws DeviceException if not one runs; says why of each
    */
   static Pick of(CudaContext cuda, String key, List<String> names, List<Runnable> candidates) {
+    int known = names.size() == 1 ? -1 : cuda.tuner().known(key, names);
+    if (known >= 0 && refusal(cuda, candidates.get(known)).isEmpty()) {
+      return new Pick(known, names.get(known), List.of());
+    }
     List<String> runningNames = new ArrayList<>();
     List<Runnable> running = new ArrayList<>();
     List<String> refused = new ArrayList<>();

@@ -46,9 +46,14 @@ class TunerTest extends DeviceTest {
     assertThat(pick(context(), "op off")).as("nothing was remembered").isEqualTo(1);
   }
 
-  /** Filling all, a sixteenth or a quarter of a buffer, whose size a GPU notices. */
+  /** Elements of a buffer whose size a GPU notices. */
+  private static int elements(CudaContext context) {
+    return context.info().name().startsWith("Software") ? 1 << 13 : 1 << 26;
+  }
+
+  /** Filling all, a sixteenth or a quarter of a buffer. */
   private int pick(CudaContext context, String key) {
-    int all = context.info().name().startsWith("Software") ? 1 << 13 : 1 << 26;
+    int all = elements(context);
     Kernel fill = context.kernels().get("device_test", "fill");
     try (CudaBuffer out = context.allocate((long) all * Float.BYTES)) {
       Stream<Launch> launches =
@@ -80,7 +85,7 @@ class TunerTest extends DeviceTest {
   @Test
   void candidateThatCannotBeCapturedIsNotPicked() {
     Kernel fill = context().kernels().get("device_test", "fill");
-    int all = 1 << 13;
+    int all = elements(context());
     try (CudaBuffer out = context().allocate((long) all * Float.BYTES)) {
       Launch slow = fill.launch(all / 256, 256, out, all, 1f);
       Launch fast = fill.launch(1, 256, out, 256, 1f);
@@ -123,7 +128,7 @@ class TunerTest extends DeviceTest {
     CacheFolder cache = new CacheFolder(cacheFolder);
     List<String> names = List.of("slow", "fast");
     Kernel fill = context().kernels().get("device_test", "fill");
-    int all = 1 << 13;
+    int all = elements(context());
     try (CudaBuffer out = context().allocate((long) all * Float.BYTES);
         Tuner first = new Tuner(context().stream(), "a GPU", true, cache);
         Tuner second = new Tuner(context().stream(), "a GPU", true, cache);

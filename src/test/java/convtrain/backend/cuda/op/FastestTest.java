@@ -14,6 +14,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Which ways come before the tuner. */
 class FastestTest extends OpTest {
+  private static final String TUNING = "convtrain.tuning";
   private static final int NOT_SUPPORTED = 3000;
   private static final int CUBLAS_NOT_SUPPORTED = 15;
   private static final int CUDNN_NOT_INITIALIZED = 1001;
@@ -58,6 +59,36 @@ class FastestTest extends OpTest {
   @Test
   void whatCublasDoesNotSupportDropsOut() {
     assertThat(pick(cublasSays(CUBLAS_NOT_SUPPORTED), () -> ran.add("after")).index()).isEqualTo(1);
+  }
+
+  /** A rerun starts sooner for it, and may read no other way's code. */
+  @Test
+  void whatTheTunerRemembersIsTheOnlyWayThatIsTried() {
+    Runnable[] ways = {() -> ran.add("slow"), () -> ran.add("fast")};
+    remember("test of [way 0, way 1]", "way 1");
+    assertThat(pick(ways).toString()).isEqualTo("way 1");
+    assertThat(ran).containsExactly("fast");
+  }
+
+  @Test
+  void whatTheTunerRemembersAndTheLibraryNowRefusesIsPassedOver() {
+    Runnable[] ways = {() -> ran.add("slow"), cudnnSays(NOT_SUPPORTED), () -> ran.add("last")};
+    remember("test of [way 0, way 1, way 2]", "way 1");
+    assertThat(pick(ways).refused()).hasSize(1);
+    assertThat(ran).contains("slow", "last");
+  }
+
+  /** As a run before did: of two ways the one that can be captured. */
+  private void remember(String key, String name) {
+    String tuning = System.clearProperty(TUNING);
+    try {
+      Runnable never = cudnnSays(NOT_SUPPORTED);
+      cuda().tuner().pick(key, List.of("never", name), List.of(never, () -> {}));
+    } finally {
+      if (tuning != null) {
+        System.setProperty(TUNING, tuning);
+      }
+    }
   }
 
   @Test
