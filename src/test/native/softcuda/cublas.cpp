@@ -1,7 +1,8 @@
 // The software cuBLAS: handles and the products that a linear layer needs.
 //
 // A workspace given to the handle is filled with NaN at each product. cublasSetStream takes it away
-// again, as the real one does. Without one, a product uses memory of the library's own.
+// again, as the real one does. Without one, a product uses memory of the library's own. Unless the math
+// mode forbids it, a sum is taken in two parts, each rounded to the output's type.
 #include "gemm_math.h"
 #include "operand.h"
 
@@ -22,6 +23,8 @@ enum : int { CUBLAS_OP_N = 0, CUBLAS_OP_T = 1, CUBLAS_OP_C = 2 };
 enum : int { CUDA_R_32F = 0, CUDA_R_16F = 2, CUDA_R_16BF = 14 };
 enum : int { CUBLAS_COMPUTE_32F = 68, CUBLAS_COMPUTE_32F_PEDANTIC = 69, CUBLAS_COMPUTE_32F_FAST_TF32 = 77 };
 
+enum : int { CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION = 16 };
+
 constexpr uintptr_t kWorkspaceAlignment = 256;
 
 struct Handle {
@@ -29,6 +32,7 @@ struct Handle {
   CUstream stream = nullptr;
   void *workspace = nullptr;
   size_t workspaceBytes = 0;
+  int mathMode = 0;
 };
 
 struct Refusal {
@@ -139,12 +143,23 @@ void product(const char *call, Handle *handle, int operationA, int operationB, i
     requireApart(each, {left, right, out});
   }
   int lda = a.ld, ldb = b.ld, ldc = c.ld;
+  // As the real one may: parts of the sum are rounded to the output's type before they are added.
+  bool split = k > 1 && !(checked.mathMode & CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION);
   submit(checked, call, [=] {
     for (const Operand &each : workspace) {
       scribble(each);
     }
     Input leftValues = left.read(), rightValues = right.read();
-    gemm(m, n, k, {leftValues, lda, turnA}, {rightValues, ldb, turnB}, tf32, blend, out.blended(blend), ldc);
+    auto part = [&](int from, int terms, Blend how) {
+      Factor leftPart{leftValues + static_cast<long>(from) * (turnA ? 1 : lda), lda, turnA};
+      Factor rightPart{rightValues + static_cast<long>(from) * (turnB ? ldb : 1), ldb, turnB};
+      gemm(m, n, terms, leftPart, rightPart, tf32, how, out.blended(how), ldc);
+    };
+    int first = split ? k / 2 : 0;
+    if (split) {
+      part(0, first, blend);
+    }
+    part(first, k - first, split ? Blend{blend.alpha, 1} : blend);
     spend(2000 + static_cast<uint64_t>(m) * n * k / 10000);
   });
 }
@@ -200,6 +215,15 @@ CUBLAS_ENTRY int cublasSetWorkspace_v2(Handle *handle, void *workspace, size_t b
     require(reinterpret_cast<uintptr_t>(workspace) % kWorkspaceAlignment == 0, CUBLAS_STATUS_INVALID_VALUE);
     checked.workspace = workspace;
     checked.workspaceBytes = bytes;
+  });
+}
+
+CUBLAS_ENTRY int cublasSetMathMode(Handle *handle, int mode) {
+  return entry("cublasSetMathMode", [&] {
+    Handle &checked = live(handle, "cublasSetMathMode");
+    int kind = mode & ~CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION;
+    require(kind >= 0 && kind <= 3, CUBLAS_STATUS_INVALID_VALUE);
+    checked.mathMode = mode;
   });
 }
 

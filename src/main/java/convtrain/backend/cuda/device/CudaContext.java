@@ -13,6 +13,7 @@ import static jcuda.driver.JCudaDriver.cuStreamSynchronize;
 import static jcuda.jcublas.JCublas2.cublasCreate;
 import static jcuda.jcublas.JCublas2.cublasDestroy;
 import static jcuda.jcublas.JCublas2.cublasGetVersion;
+import static jcuda.jcublas.JCublas2.cublasSetMathMode;
 import static jcuda.jcublas.JCublas2.cublasSetStream;
 import static jcuda.jcublas.JCublas2.cublasSetWorkspace;
 import static jcuda.jcudnn.JCudnn.cudnnCreate;
@@ -29,6 +30,7 @@ import jcuda.driver.CUresult;
 import jcuda.driver.CUstream;
 import jcuda.driver.CUstream_flags;
 import jcuda.jcublas.cublasHandle;
+import jcuda.jcublas.cublasMath;
 import jcuda.jcudnn.cudnnHandle;
 import jcuda.runtime.cudaStream_t;
 
@@ -139,6 +141,13 @@ public final class CudaContext implements AutoCloseable {
     Status.cublas("cublasSetStream", cublasSetStream(cublas, new cudaStream_t(stream)));
     Status.cublas(
         "cublasSetWorkspace", cublasSetWorkspace(cublas, workspace.pointer(), workspace.bytes()));
+    // By default partial sums of 16-bit products may be added up in 16 bits.
+    Status.cublas(
+        "cublasSetMathMode",
+        cublasSetMathMode(
+            cublas,
+            cublasMath.CUBLAS_DEFAULT_MATH
+                | cublasMath.CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION));
   }
 
   /** What the device is. */
