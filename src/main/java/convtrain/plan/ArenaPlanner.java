@@ -17,7 +17,8 @@ import java.util.List;
  * took 14.5 ms, and 17.0 where tensors overlapped as they fitted (benchmarks/cpu.md).
  */
 final class ArenaPlanner {
-  private static final long ALIGNMENT = 64;
+  /** Where CUDA's own allocations start, and so what its libraries have always met. */
+  private static final long ALIGNMENT = 256;
 
   /** A tensor's life, in positions of the step, both ends included. */
   static final class Storage {

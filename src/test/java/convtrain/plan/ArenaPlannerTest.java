@@ -41,7 +41,7 @@ class ArenaPlannerTest {
       Storage a = storages.get(i);
       assertThat(a.bytes()).isGreaterThanOrEqualTo(lives.get(i).bytes);
       assertThat(a.offset()).isNotNegative();
-      assertThat(a.offset() % 64).isZero();
+      assertThat(a.offset() % 256).isZero();
       assertThat(a.offset() + a.bytes()).isLessThanOrEqualTo(size);
       for (Storage b : storages.subList(0, i)) {
         boolean together = a.first() <= b.last() && b.first() <= a.last();
@@ -58,7 +58,7 @@ class ArenaPlannerTest {
     ArenaPlanner planner = new ArenaPlanner(true);
     List<Storage> storages =
         add(
-            lives.stream().map(l -> new Life(l.bytes % 5 * 640, l.first, l.length)).toList(),
+            lives.stream().map(l -> new Life(l.bytes % 5 * 1280, l.first, l.length)).toList(),
             planner);
     planner.place();
     for (Storage a : storages) {
@@ -86,12 +86,12 @@ class ArenaPlannerTest {
   @Test
   void aSlotIsUsedAgainByATensorOfItsSizeOnly() {
     ArenaPlanner planner = new ArenaPlanner(true);
-    Storage first = planner.add(640, 0, 0);
-    Storage smaller = planner.add(320, 1, 1);
-    Storage second = planner.add(640, 2, 2);
-    assertThat(planner.place()).isEqualTo(640 + 320);
+    Storage first = planner.add(1280, 0, 0);
+    Storage smaller = planner.add(512, 1, 1);
+    Storage second = planner.add(1280, 2, 2);
+    assertThat(planner.place()).isEqualTo(1280 + 512);
     assertThat(second.offset()).isEqualTo(first.offset());
-    assertThat(smaller.offset()).isEqualTo(640);
+    assertThat(smaller.offset()).isEqualTo(1280);
   }
 
   /** The most that lives at one position. */
@@ -111,9 +111,9 @@ class ArenaPlannerTest {
   void memoryIsUsedAgainOnceATensorIsDead() {
     ArenaPlanner planner = new ArenaPlanner(false);
     for (int position = 0; position < 10; position++) {
-      planner.add(640, position, position + 1);
+      planner.add(1280, position, position + 1);
     }
-    assertThat(planner.place()).isEqualTo(2 * 640);
+    assertThat(planner.place()).isEqualTo(2 * 1280);
   }
 
   @Test
