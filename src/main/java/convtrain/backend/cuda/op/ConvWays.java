@@ -7,7 +7,8 @@ import java.util.List;
 
 /**
  * All ways to compute a convolution here: cuDNN's algorithms, the library's choice first, cuBLAS
- * where there is but one tap, and a kernel of ours where there is but one channel.
+ * where there is but one tap, and kernels of ours where there is but one channel or each has a
+ * kernel of its own.
  */
 final class ConvWays implements AutoCloseable {
   private final Owned owned = new Owned();
@@ -49,6 +50,12 @@ final class ConvWays implements AutoCloseable {
       OneChannelConvolution ours = owned.add(new OneChannelConvolution(cuda, geometry));
       forward.add(ours.forward());
       backwardFilter.add(ours.backwardFilter());
+    }
+    if (DepthwiseConvolution.applies(geometry)) {
+      DepthwiseConvolution ours = owned.add(new DepthwiseConvolution(cuda, geometry));
+      forward.add(ours.forward());
+      backwardFilter.add(ours.backwardFilter());
+      backwardData.add(ours.backwardData());
     }
   }
 

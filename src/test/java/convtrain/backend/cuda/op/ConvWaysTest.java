@@ -43,6 +43,22 @@ class ConvWaysTest extends OpTest {
           layer("strided", Shape.image(3, 7, 8), conv(5, 3, 2, 1, 1, 1)),
           layer("dilated", Shape.image(3, 8, 7), conv(4, 3, 1, 2, 2, 1)),
           layer("grouped", Shape.image(4, 5, 6), conv(6, 3, 1, 1, 1, 2)),
+          layer(
+              "depthwise",
+              Shape.image(8, 9, 7),
+              conv(8, 3, 1, 1, 1, 8),
+              "convtrain:conv_depthwise"),
+          layer(
+              "depthwise, strided and dilated",
+              Shape.image(12, 11, 12),
+              conv(12, 5, 2, 3, 2, 12),
+              "convtrain:conv_depthwise"),
+          layer(
+              "depthwise, many odd channels",
+              Shape.image(301, 4, 5),
+              conv(301, 3, 2, 0, 1, 301),
+              "convtrain:conv_depthwise"),
+          layer("grouped twofold", Shape.image(3, 5, 4), conv(6, 3, 1, 1, 1, 3)),
           layer("one tap", Shape.image(8, 4, 5), conv(16, 1, 1, 0, 1, 1), "cublas"),
           layer("one tap, odd", Shape.image(3, 4, 3), conv(5, 1, 1, 0, 1, 1), "cublas"),
           layer(
@@ -201,6 +217,7 @@ class ConvWaysTest extends OpTest {
     ConvWays ways = bench.ways;
     assertNames(ways.forward(), layer.others);
     assertNames(ways.backwardFilter(), layer.others);
+    assertNames(ways.backwardData(), layer.in.channels() == 1 ? List.of() : layer.others);
     double[] dw = bench.gradients.parameters().get("conv.weight");
     assertEach(Result.Y, precision, ways.forward(), bench::forward, bench.y, reporter);
     assertEach(
