@@ -46,15 +46,20 @@ final class ConvChoice {
     return few;
   }
 
-  /** Vectors run over K: of 16, or of 8 where there are no more. */
+  /**
+   * Vectors run over K: of 16, or of 8 where there are no more or the processor has no longer ones.
+   */
   <T extends primitive_desc> T forward(Supplier<T> desc) {
     if (bf16) {
       return first(desc, List.of(DIRECT_BF16));
     }
     if (out > VECTOR) {
-      return first(desc, List.of(DIRECT_16));
+      String shorter = in > VECTOR ? MATRICES_8 : DIRECT_8;
+      return first(desc, List.of(DIRECT_16, POINTWISE_8, shorter));
     }
-    return first(desc, List.of(POINTWISE_8, in < 4 ? DIRECT_16 : MATRICES_8));
+    return first(
+        desc,
+        in < 4 ? List.of(POINTWISE_8, DIRECT_16, DIRECT_8) : List.of(POINTWISE_8, MATRICES_8));
   }
 
   /** Vectors run over C. */
