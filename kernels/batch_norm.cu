@@ -97,6 +97,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_statistics(
   if (!sum_columns(walk, channels, sums, partials, tickets)) {
     return;
   }
+#pragma unroll
   for (int i = 0; i < WIDTH; i++) {
     int c = walk.channel + i;
     double average = sums[0][i] / rows;
@@ -239,6 +240,7 @@ extern "C" __global__ void __launch_bounds__(THREADS) batch_norm_sums(
   if (!sum_columns(walk, channels, sums, partials, tickets)) {
     return;
   }
+#pragma unroll
   for (int i = 0; i < WIDTH; i++) {
     int c = walk.channel + i;
     if (dweight != nullptr) {

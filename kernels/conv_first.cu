@@ -125,6 +125,9 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv_first_forward(
 /** Threads that add up one value of the block. */
 constexpr int PARTS = 8;
 
+/** Blocks whose values such a thread reads together. */
+constexpr unsigned int AT_ONCE = 4;
+
 /**
  * Adds up, over the threads of the block, the S WIDTH values that each holds for one row of the
  * kernel; they go to [WIDTH, R, S].
@@ -145,8 +148,8 @@ __device__ __forceinline__ void add_threads(const float (&values)[S][WIDTH], flo
     float sum = 0;
     if (v < S * WIDTH) {
 #pragma unroll 8
-      for (int other = part; other < THREADS; other += PARTS) {
-        sum += staged[v][other];
+      for (int other = 0; other < THREADS / PARTS; other++) {
+        sum += staged[v][other * PARTS + part];
       }
     }
     for (int distance = PARTS / 2; distance > 0; distance /= 2) {
@@ -223,9 +226,18 @@ extern "C" __global__ void __launch_bounds__(THREADS) conv_first_backward(
     int v = first + static_cast<int>(threadIdx.x) / PARTS;
     double sum = 0;
     if (v < R * S * WIDTH) {
-#pragma unroll 8
-      for (unsigned int block = threadIdx.x % PARTS; block < gridDim.x; block += PARTS) {
-        sum += partials[block * stride + channel * (R * S) + v];
+      // Several at a time, all on their way before the first is added: each comes from far.
+      for (unsigned int block = threadIdx.x % PARTS; block < gridDim.x; block += AT_ONCE * PARTS) {
+        float part[AT_ONCE];
+#pragma unroll
+        for (unsigned int i = 0; i < AT_ONCE; i++) {
+          unsigned int other = block + i * PARTS;
+          part[i] = other < gridDim.x ? partials[other * stride + channel * (R * S) + v] : 0;
+        }
+#pragma unroll
+        for (unsigned int i = 0; i < AT_ONCE; i++) {
+          sum += part[i];
+        }
       }
     }
     for (int distance = PARTS / 2; distance > 0; distance /= 2) {

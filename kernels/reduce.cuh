@@ -79,12 +79,28 @@ __device__ __forceinline__ bool sum_columns(
   if (!last_block(tickets + blockIdx.y, gridDim.x)) {
     return false;
   }
+#pragma unroll
   for (int i = 0; i < SUMS * WIDTH; i++) {
-    double sum = 0;
-    for (int block = walk.rank; walk.active && block < gridDim.x; block += walk.ranks) {
-      sum += partials[block * stride + i / WIDTH * channels + walk.channel + i % WIDTH];
+    values[i / WIDTH][i % WIDTH] = 0;
+  }
+  // Two blocks' partials at a time, all on their way before the first is added: each comes from far.
+  long long next = walk.ranks * stride;
+  for (int block = walk.rank; walk.active && block < gridDim.x; block += 2 * walk.ranks) {
+    const double* from = partials + block * stride + walk.channel;
+    bool two = block + walk.ranks < gridDim.x;
+    double first[SUMS * WIDTH];
+    double second[SUMS * WIDTH];
+#pragma unroll
+    for (int i = 0; i < SUMS * WIDTH; i++) {
+      first[i] = from[i / WIDTH * channels + i % WIDTH];
+      second[i] = from[(two ? next : 0) + i / WIDTH * channels + i % WIDTH];
     }
-    values[i / WIDTH][i % WIDTH] = sum;
+#pragma unroll
+    for (int i = 0; i < SUMS * WIDTH; i++) {
+      double& sum = values[i / WIDTH][i % WIDTH];
+      sum += first[i];
+      sum = two ? sum + second[i] : sum;
+    }
   }
   add_ranks(walk, values);
   return walk.active && walk.rank == 0;
