@@ -87,8 +87,11 @@ def load(path):
     train.setdefault("batch_size", 128)
     train.setdefault("optimizer", {"type": "sgd"})
     only(path, "train", train, TRAIN)
-    if train.get("loss", "cross_entropy") not in ("cross_entropy", {"type": "cross_entropy"}):
-        raise Unfit(f"{path}: train.loss: expected cross_entropy without label_smoothing")
+    loss = train.get("loss", "cross_entropy")
+    train["loss"] = loss = {"type": loss} if isinstance(loss, str) else loss
+    if loss["type"] != "cross_entropy":
+        raise Unfit(f"{path}: train.loss: found {loss['type']}; expected cross_entropy")
+    only(path, "train.loss", loss, {"type", "label_smoothing"})
     optimizer = train["optimizer"]
     if optimizer["type"] not in OPTIMIZERS:
         raise Unfit(f"{path}: train.optimizer: found {optimizer['type']}; expected {', '.join(OPTIMIZERS)}")

@@ -416,6 +416,7 @@ class Training:
         self.products = "float32" if precision == "fp32" else None
         self.network = Network(run["model"], self.layout)
         self.zeros, self.update = update_rule(run["train"]["optimizer"])
+        self.smoothing = run["train"]["loss"].get("label_smoothing", 0.0)
         self.samples = data.on_device(self.layout)
         self.steps = math.ceil(data.count / self.batch)
         rates = bench_engine.learning_rates(run["train"], self.steps * epochs)
@@ -447,8 +448,11 @@ class Training:
 
     def loss(self, params, stats, x, y, key):
         logits, stats = self.logits(params, stats, x.astype(self.dtype), True, key)
-        picked = jnp.take_along_axis(jax.nn.log_softmax(logits), y[:, None], 1)
-        return -picked.mean(), (stats, (logits.argmax(1) == y).sum())
+        likely = jax.nn.log_softmax(logits)
+        picked = jnp.take_along_axis(likely, y[:, None], 1)
+        # A smoothed label is partly every class.
+        loss = -(1 - self.smoothing) * picked.mean() - self.smoothing * likely.mean()
+        return loss, (stats, (logits.argmax(1) == y).sum())
 
     def step(self, state, samples, order, size):
         """Trains on the next `size` samples of the order."""

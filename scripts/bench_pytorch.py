@@ -182,6 +182,7 @@ class Training:
         self.order = torch.zeros(data.count, dtype=torch.int64, device=device)
         self.loss_sum = torch.zeros((), device=device)
         self.correct = torch.zeros((), dtype=torch.int64, device=device)
+        self.smoothing = run["train"]["loss"].get("label_smoothing", 0.0)
         self.plain = self.network_and_loss
         self.compiled = self.plain
         if mode.startswith("compile"):
@@ -192,7 +193,8 @@ class Training:
 
     def network_and_loss(self, x, y):
         logits = self.network(x)
-        return nn.functional.cross_entropy(logits.float(), y), (logits.argmax(1) == y).sum()
+        loss = nn.functional.cross_entropy(logits.float(), y, label_smoothing=self.smoothing)
+        return loss, (logits.argmax(1) == y).sum()
 
     def step(self, forward, size):
         index = self.order.index_select(0, self.position + self.offsets[:size])

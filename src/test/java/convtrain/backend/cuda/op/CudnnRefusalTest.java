@@ -82,11 +82,11 @@ class CudnnRefusalTest {
         "fail=cudnnGetConvolutionForwardAlgorithm_v7:1:3000",
         "fail=cudnnGetConvolutionBackwardDataAlgorithm_v7:1:3000",
         "fail=cudnnGetConvolutionBackwardFilterAlgorithm_v7:1:3000");
-    try (ConvWays depthwise = new ConvWays(cuda, convolution(3, 8), true, true)) {
-      assertThat(names(depthwise.forward()))
+    try (ConvWays grouped = new ConvWays(cuda, convolution(3, 4), true, true)) {
+      assertThat(names(grouped.forward()))
           .containsExactly("cudnn algorithm 1 math 3", "cudnn algorithm 0 math 3");
-      assertThat(names(depthwise.backwardData())).containsExactly("cudnn algorithm 1 math 3");
-      assertThat(names(depthwise.backwardFilter())).containsExactly("cudnn algorithm 1 math 3");
+      assertThat(names(grouped.backwardData())).containsExactly("cudnn algorithm 1 math 3");
+      assertThat(names(grouped.backwardFilter())).containsExactly("cudnn algorithm 1 math 3");
     }
   }
 
@@ -95,11 +95,21 @@ class CudnnRefusalTest {
     open(
         "fail=cudnnGetConvolutionForwardAlgorithm_v7:1:3000",
         "fail=cudnnGetConvolutionForwardWorkspaceSize:1:3000");
-    try (ConvWays depthwise = new ConvWays(cuda, convolution(3, 8), true, true)) {
-      assertThat(names(depthwise.forward())).containsExactly("cudnn algorithm 0 math 3");
-      assertThat(depthwise.refusals())
+    try (ConvWays grouped = new ConvWays(cuda, convolution(3, 4), true, true)) {
+      assertThat(names(grouped.forward())).containsExactly("cudnn algorithm 0 math 3");
+      assertThat(grouped.refusals())
           .last()
           .isEqualTo("workspace of cudnn algorithm 1 math 3: CUDNN_STATUS_NOT_SUPPORTED");
+    }
+  }
+
+  @Test
+  void depthwiseConvolutionsHaveAWayThatIsNotCudnns() {
+    open("fail=cudnnGetConvolutionForwardAlgorithm_v7:1:3000");
+    try (ConvWays depthwise = new ConvWays(cuda, convolution(3, 8), true, true)) {
+      assertThat(names(depthwise.forward())).endsWith("convtrain:conv_depthwise");
+      assertThat(names(depthwise.backwardData())).endsWith("convtrain:conv_depthwise");
+      assertThat(names(depthwise.backwardFilter())).endsWith("convtrain:conv_depthwise");
     }
   }
 
