@@ -22,7 +22,10 @@ class StandardOutputTest {
                 List.of(
                     "bash",
                     "-c",
-                    "\"$0\" -cp \"$1\" convtrain.cli.Main " + command + " " + redirection,
+                    "\"$0\" -Dconvtrain.tuning=off -cp \"$1\" convtrain.cli.Main "
+                        + command
+                        + " "
+                        + redirection,
                     java,
                     System.getProperty("java.class.path")))
             .redirectInput(ProcessBuilder.Redirect.from(Path.of("/dev/null").toFile()))

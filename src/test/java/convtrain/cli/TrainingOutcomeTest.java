@@ -206,6 +206,7 @@ class TrainingOutcomeTest {
         new ArrayList<>(
             List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Dconvtrain.tuning=off",
                 "-cp",
                 System.getProperty("java.class.path"),
                 "convtrain.cli.Main"));
