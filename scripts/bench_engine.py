@@ -207,7 +207,7 @@ def configurations(engine, options):
 
 def measure(engine, run, data, options, mode, precision, batch):
     began = time.perf_counter()
-    training = engine.training(run, data, mode, precision, batch, options.epochs + 1, options.device)
+    training = engine.training(run, data, mode, precision, batch, options.epochs, options.device)
     training.prepare(options.warmup)
     prepared = time.perf_counter() - began
     if options.compile_only:

@@ -80,6 +80,35 @@ class BenchScriptsTest {
     assertThat(load(file.toString())).isEqualTo("run\n");
   }
 
+  @Test
+  void aScheduleRunsItsWholeCourseInTheTimedEpochs() throws Exception {
+    String program =
+        """
+        import sys, types
+        sys.path.insert(0, "scripts")
+        import bench_engine
+
+        class Training:
+            def prepare(self, steps):
+                pass
+
+            def epoch(self):
+                return 0.001, 1.0, 0.5
+
+        class Engine(bench_engine.Engine):
+            def training(self, run, data, mode, precision, batch, epochs, device):
+                print("scheduled", epochs)
+                return Training()
+
+        data = types.SimpleNamespace(count=1)
+        options = types.SimpleNamespace(
+            epochs=3, seconds=4, warmup=1, device="cpu", compile_only=False, test=False)
+        line = bench_engine.measure(Engine(), {}, data, options, "eager", "fp32", 64)
+        print("timed", len(line["seconds"]))
+        """;
+    assertThat(run(BARE, "-c", program).out).isEqualTo("scheduled 3\ntimed 3\n");
+  }
+
   private String load(String runFile) throws Exception {
     String program = "import sys; sys.path.insert(0, 'scripts'); import bench_engine; ";
     return run(BARE, "-c", program + "print(bench_engine.load(sys.argv[1])['name'])", runFile).out;
